@@ -1,0 +1,196 @@
+//! Operations as plain data: files and buffers by index, never by address.
+
+use std::net::SocketAddr;
+
+use crate::buffer::{SendSlot, Transfer};
+use crate::token::OpToken;
+
+/// A connection's descriptor, as the ring numbers it. Closed once, by [`Op::Close`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Socket(pub(crate) u32);
+
+/// An open file or directory, as the ring numbers it. Closed once, by [`Op::CloseFile`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileId(pub(crate) u32);
+
+/// A document root: an open directory that no path leaves. Numbered from 0 in the order of the ring's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RootId(pub u16);
+
+/// A log or other append-only output. Numbered from 0 in the order of the ring's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SinkId(pub u16);
+
+/// A bound socket of this ring. Numbered from 0 in the order of the ring's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ListenerId(pub u16);
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// An IPv4 or IPv6 address and port.
+    Ip(SocketAddr),
+    /// A Unix stream socket.
+    Unix,
+    /// The kernel could not say, mostly because the peer is gone.
+    Unknown,
+}
+
+/// What a directory entry or an open descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// Bytes of a known length.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link; seen in listings only.
+    Link,
+    /// A FIFO, socket or device: never served.
+    Other,
+}
+
+/// What an open descriptor was when it was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileStat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Bytes.
+    pub size: u64,
+    /// Modification time, whole seconds since the epoch.
+    pub modified_s: i64,
+    /// Modification time, nanoseconds within the second.
+    pub modified_ns: u32,
+    /// Status change time, whole seconds since the epoch.
+    pub changed_s: i64,
+    /// Status change time, nanoseconds within the second.
+    pub changed_ns: u32,
+    /// The device that holds it.
+    pub device: u64,
+    /// Its number on that device.
+    pub inode: u64,
+}
+
+/// One name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The bytes of the name, without a slash.
+    pub name: Vec<u8>,
+    /// What the name itself is; a link is a link, wherever it leads.
+    pub kind: FileKind,
+    /// For a link, whether it leads to a directory inside the root.
+    pub link_to_directory: bool,
+    /// Bytes, of a regular file.
+    pub size: u64,
+    /// Modification time, whole seconds since the epoch.
+    pub modified_s: i64,
+}
+
+/// The names in a directory, in no order.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Listing {
+    /// At most [`crate::limits::LISTING_ENTRIES_MAX`].
+    pub entries: Vec<DirEntry>,
+    /// More names were there than the limit.
+    pub truncated: bool,
+}
+
+/// An operation to hand over.
+#[derive(Debug)]
+pub enum Op<'a> {
+    /// Accept connections until the completion says `more: false`.
+    Accept {
+        /// Where.
+        listener: ListenerId,
+    },
+    /// Receive into a provided buffer. 0 bytes is the peer's half-close.
+    Recv {
+        /// From whom.
+        socket: Socket,
+        /// Stay armed after a completion (`more`), until it ends by itself or is cancelled.
+        multishot: bool,
+    },
+    /// Send what the slot holds behind what was already sent; waits for room, may send less than all.
+    Send {
+        /// To whom.
+        socket: Socket,
+        /// What; comes back with the completion.
+        slot: SendSlot,
+    },
+    /// Send a range of a transfer buffer as far as the socket has room now ([`crate::SendError::WouldBlock`]: none).
+    Stream {
+        /// To whom.
+        socket: Socket,
+        /// From which buffer; comes back with the completion.
+        transfer: Transfer,
+        /// First byte.
+        start: u32,
+        /// Behind the last byte.
+        end: u32,
+    },
+    /// Wait until the socket has room to send, or is broken.
+    Poll {
+        /// Which.
+        socket: Socket,
+    },
+    /// Send FIN: no more bytes from us.
+    Shutdown {
+        /// Which.
+        socket: Socket,
+    },
+    /// Close a socket that has no operation in flight.
+    Close {
+        /// Which.
+        socket: Socket,
+    },
+    /// Close a file that has no operation in flight.
+    CloseFile {
+        /// Which.
+        file: FileId,
+    },
+    /// Ask that the operation with this token end. It ends cancelled, or with its true result.
+    Cancel {
+        /// Whose token.
+        target: OpToken,
+    },
+    /// Open for reading, never outside the root, never waiting for a FIFO's writer.
+    Open {
+        /// Beneath which directory.
+        root: RootId,
+        /// Relative, without NUL; empty is the root itself. Copied before `submit` returns.
+        path: &'a [u8],
+    },
+    /// Read into a transfer buffer.
+    Read {
+        /// From which file.
+        file: FileId,
+        /// At which byte.
+        offset: u64,
+        /// At most so many bytes, from the buffer's start.
+        len: u32,
+        /// Comes back with the completion.
+        transfer: Transfer,
+    },
+    /// Read the names of an open directory, off the shard's thread.
+    List {
+        /// Which.
+        file: FileId,
+    },
+    /// Append a range of a transfer buffer to a sink.
+    Write {
+        /// Where.
+        sink: SinkId,
+        /// From which buffer; comes back with the completion.
+        transfer: Transfer,
+        /// First byte.
+        start: u32,
+        /// Behind the last byte.
+        end: u32,
+    },
+    /// Connect over TCP.
+    Connect {
+        /// To whom.
+        to: SocketAddr,
+        /// From which local address, if it matters.
+        from: Option<SocketAddr>,
+    },
+}

@@ -1,0 +1,105 @@
+//! Errors of operations, one enum per kind of operation: errno stays below this file.
+
+use thiserror::Error;
+
+/// Why an accept gave no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum AcceptError {
+    /// The process or the system has no descriptor left (EMFILE, ENFILE): wait until one is closed.
+    #[error("no file descriptor left")]
+    DescriptorLimit,
+    /// No memory for another socket (ENOMEM, ENOBUFS): wait.
+    #[error("no memory for another socket")]
+    NoMemory,
+    /// That peer was gone before it was accepted (ECONNABORTED and what Linux passes on from the network): accept on.
+    #[error("the peer was gone")]
+    PeerGone,
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The listener itself fails, with this errno.
+    #[error("the listener fails with errno {0}")]
+    Listener(i32),
+}
+
+/// Why a receive gave no bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum RecvError {
+    /// No provided buffer was free (ENOBUFS). The socket is healthy: re-arm when buffers came back.
+    #[error("no receive buffer was free")]
+    NoBuffers,
+    /// The connection is dead: reset, aborted or timed out, with this errno.
+    #[error("the connection failed with errno {0}")]
+    Broken(i32),
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Why nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum SendError {
+    /// No room now; only of operations that do not wait.
+    #[error("no room in the socket")]
+    WouldBlock,
+    /// The connection is dead: the peer closed, reset or vanished, with this errno.
+    #[error("the connection failed with errno {0}")]
+    Broken(i32),
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Why a connection was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum ConnectError {
+    /// Nobody listens there (ECONNREFUSED).
+    #[error("connection refused")]
+    Refused,
+    /// No local address or port is left (EADDRNOTAVAIL, EADDRINUSE).
+    #[error("no local port left")]
+    AddressUnavailable,
+    /// No file descriptor is left (EMFILE, ENFILE).
+    #[error("no file descriptor left")]
+    DescriptorLimit,
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// As the errno says.
+    #[error("connecting failed with errno {0}")]
+    Failed(i32),
+}
+
+/// Why a file operation gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum FileError {
+    /// No such name, or a name on the way is no directory, or the name is too long for the file system.
+    #[error("no such file")]
+    NotFound,
+    /// The file system's permissions forbid it.
+    #[error("permission denied")]
+    Denied,
+    /// The path leaves the root, by `..`, by a link, or by a mount's magic.
+    #[error("the path leaves its root")]
+    OutsideRoot,
+    /// Nothing that can be served stands there: a socket, a device without a driver, links in a circle.
+    #[error("not a regular file")]
+    NotServable,
+    /// The process or the system has no descriptor left.
+    #[error("no file descriptor left")]
+    DescriptorLimit,
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The file system failed, with this errno.
+    #[error("the file system failed with errno {0}")]
+    Io(i32),
+}
+
+/// The ring itself does not work any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[error("the ring is lost: io_uring_enter failed with errno {errno}")]
+pub struct RingLost {
+    /// As the kernel said.
+    pub errno: i32,
+}

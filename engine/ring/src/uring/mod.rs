@@ -1,1 +1,349 @@
-//! io_uring.
+//! The ring on io_uring, Linux 6.1 and later.
+
+mod errno;
+mod files;
+mod memory;
+pub mod null;
+mod provided;
+mod queue;
+mod reap;
+mod setup;
+mod slots;
+mod sockets;
+mod submit;
+mod wake;
+
+pub use setup::{Features, SetupError, kernel_version};
+pub use sockets::{ListenOptions, Listener};
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use io_uring::opcode;
+use slab::Slab;
+
+use crate::buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
+use crate::completion::{Batch, Completion};
+use crate::limits::RingLimits;
+use crate::op::{FileId, FileStat, ListenerId, Op, Peer, Socket};
+use crate::outcome::{AcceptError, FileError, RingLost};
+use crate::time::{Deadline, Instant, Wall};
+use crate::token::{OpKind, OpToken};
+use crate::{Ring, Waker};
+use files::{Lister, OpenPath, Root};
+use memory::Pool;
+use provided::ProvidedBuffers;
+use queue::Queue;
+use slots::Slots;
+use sockets::RawAddress;
+use wake::WakeState;
+
+/// What a ring is made of; roots, sinks and listeners are numbered in their order here.
+#[derive(Debug)]
+pub struct UringConfig {
+    /// Sizes.
+    pub limits: RingLimits,
+    /// Document roots, opened by [`UringRing::new`].
+    pub roots: Vec<PathBuf>,
+    /// Append-only outputs.
+    pub sinks: Vec<OwnedFd>,
+    /// Bound sockets.
+    pub listeners: Vec<Listener>,
+    /// Congestion control of outgoing connections by name; the system's own if `None`.
+    pub congestion: Option<String>,
+}
+
+impl UringConfig {
+    /// A ring of these sizes with nothing to listen on, read or write.
+    pub fn new(limits: RingLimits) -> Self {
+        Self { limits, roots: Vec::new(), sinks: Vec::new(), listeners: Vec::new(), congestion: None }
+    }
+}
+
+/// [`Ring`] on one io_uring. Made and used on the same thread.
+///
+/// Fields are dropped in their order: the queues first, then the memory that they pointed into.
+pub struct UringRing {
+    queue: Queue,
+    provided: ProvidedBuffers,
+    slots: Slots,
+    transfers: Pool,
+    opens: Box<[OpenPath]>,
+    opens_free: Vec<u32>,
+    /// Opens that wait for one of the places above.
+    opens_waiting: VecDeque<(OpToken, u16, Vec<u8>)>,
+    connects: Slab<Box<Connecting>>,
+    /// Per token slot: what its operations in flight hold, by kind.
+    holds: Vec<Holds>,
+    listeners: Vec<Option<Listener>>,
+    roots: Vec<Root>,
+    sinks: Vec<OwnedFd>,
+    congestion: Option<String>,
+    wake: Arc<WakeState>,
+    wake_read: Box<[u8; 8]>,
+    lister: Option<Lister>,
+    listed: Arc<Mutex<Vec<files::Listed>>>,
+    /// Completions that did not come from the queue.
+    ready: VecDeque<Completion>,
+    features: Features,
+    how: Box<io_uring::types::OpenHow>,
+    now: Instant,
+    wall: Wall,
+}
+
+/// Indices plus one of what a token slot's operations hold; 0 is nothing. Arrays, so that a large table is zero pages.
+type Holds = [u32; 4];
+const HOLDS_SLOT: usize = 0;
+const HOLDS_TRANSFER: usize = 1;
+const HOLDS_OPEN: usize = 2;
+const HOLDS_CONNECT: usize = 3;
+
+/// A connect in flight; its address stands still.
+struct Connecting {
+    address: RawAddress,
+    socket: OwnedFd,
+}
+
+/// io-wq threads of one ring, for what would block: [bounded (files), unbounded (the rest)].
+const KERNEL_WORKERS: [u32; 2] = [4, 4];
+
+impl UringRing {
+    /// Makes the ring and everything it owns, on the thread that will use it.
+    ///
+    /// # Errors
+    /// [`SetupError`] says which limit, sysctl or profile stood in the way and what to do.
+    pub fn new(config: UringConfig) -> Result<Self, SetupError> {
+        let UringConfig { limits, roots, sinks, listeners, congestion } = config;
+        let roots = open_roots(roots)?;
+        let (ring, mut features) = setup::build(&limits)?;
+        setup::check_operations(&ring)?;
+        let mut queue = Queue::new(ring);
+        features.registered_fd = queue.submitter.register_ring_fd().is_ok();
+        // Where it cannot be limited, the kernel's own limit holds.
+        let _ = queue.submitter.register_iowq_max_workers(&mut KERNEL_WORKERS.clone());
+        let provided = ProvidedBuffers::register(&queue.submitter, limits.recv_buffers, limits.recv_buffer_bytes)
+            .map_err(|error| setup::explain(error, &limits))?;
+        let memory = |source| SetupError::Other { step: "mapping buffers", source };
+        let transfers = Pool::new(limits.transfers, limits.transfer_bytes).map_err(memory)?;
+        features.registered_buffers = register_transfers(&queue, &transfers);
+        let slots = Slots::new(limits.send_slots, limits.send_slot_bytes, limits.blobs, limits.blob_bytes);
+        let mut ring = Self {
+            slots: slots.map_err(memory)?,
+            queue,
+            provided,
+            transfers,
+            opens: (0..limits.opens).map(|_| OpenPath::empty()).collect(),
+            opens_free: (0..limits.opens).rev().collect(),
+            opens_waiting: VecDeque::new(),
+            connects: Slab::new(),
+            holds: vec![[0; 4]; limits.token_slots as usize],
+            listeners: listeners.into_iter().map(Some).collect(),
+            roots,
+            sinks,
+            congestion,
+            wake: Arc::new(WakeState::new().map_err(|source| SetupError::Other { step: "eventfd", source })?),
+            wake_read: Box::new([0; 8]),
+            lister: None,
+            listed: Arc::default(),
+            ready: VecDeque::new(),
+            features,
+            how: Box::new(files::open_how()),
+            now: Instant::ORIGIN,
+            wall: Wall::default(),
+        };
+        ring.arm_wake();
+        ring.read_clocks();
+        Ok(ring)
+    }
+
+    /// What the kernel accepted.
+    pub fn features(&self) -> Features {
+        self.features
+    }
+
+    fn arm_wake(&mut self) {
+        let fd = io_uring::types::Fd(self.wake.fd());
+        let read = opcode::Read::new(fd, self.wake_read.as_mut_ptr(), 8).build();
+        self.queue.push(read.user_data(OpToken::new(OpKind::Wake, 0, 0).to_bits()));
+    }
+
+    #[inline]
+    fn read_clocks(&mut self) {
+        let monotonic = read_clock(libc::CLOCK_MONOTONIC);
+        self.now = Instant::from_nanos(monotonic.0 * 1_000_000_000 + u64::from(monotonic.1));
+        // The coarse clock is the tick of the last 4 ms: exact enough for a Date that has whole seconds.
+        let (secs, nanos) = read_clock(libc::CLOCK_REALTIME_COARSE);
+        self.wall = Wall { secs, nanos };
+    }
+
+    fn listener_fd(&self, listener: ListenerId) -> Option<RawFd> {
+        self.listeners[usize::from(listener.0)].as_ref().map(|listener| listener.fd.as_raw_fd())
+    }
+}
+
+impl Ring for UringRing {
+    #[inline]
+    fn submit(&mut self, token: OpToken, op: Op<'_>) {
+        self.submit_op(token, op);
+    }
+
+    fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost> {
+        self.provided.publish();
+        let idle = self.ready.is_empty() && !self.queue.has_completions();
+        let wait = match until {
+            _ if !idle => Some(Duration::ZERO),
+            Some(until) if until != Deadline::NEVER => {
+                self.read_clocks();
+                Some(until.until(self.now))
+            }
+            _ => None,
+        };
+        self.queue.enter(wait)?;
+        self.reap(batch);
+        self.read_clocks();
+        Ok(())
+    }
+
+    fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn wall(&self) -> Wall {
+        self.wall
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::new(self.wake.clone())
+    }
+
+    #[inline]
+    fn bytes(&self, lease: &Lease) -> &[u8] {
+        self.provided.bytes(lease.index(), lease.len())
+    }
+
+    #[inline]
+    fn give_back(&mut self, lease: Lease) {
+        self.provided.offer(lease.into_index());
+    }
+
+    #[inline]
+    fn take_slot(&mut self) -> Option<SendSlot> {
+        self.slots.take()
+    }
+
+    #[inline]
+    fn return_slot(&mut self, slot: SendSlot) {
+        self.slots.put(slot);
+    }
+
+    #[inline]
+    fn fill<'a>(&'a mut self, slot: &'a mut SendSlot) -> SlotBytes<'a> {
+        SlotBytes { bytes: self.slots.bytes_mut(slot), len: &mut slot.len }
+    }
+
+    #[inline]
+    fn borrow<'a>(&'a mut self, lease: &Lease, slot: &'a mut SendSlot) -> (&'a [u8], SlotBytes<'a>) {
+        let bytes = self.provided.bytes(lease.index(), lease.len());
+        (bytes, SlotBytes { bytes: self.slots.bytes_mut(slot), len: &mut slot.len })
+    }
+
+    fn attach(&mut self, slot: &mut SendSlot, blob: BlobId, range: Range<u32>) -> bool {
+        self.slots.attach(slot, blob, range)
+    }
+
+    fn freeze(&mut self, bytes: Vec<u8>) -> Option<BlobId> {
+        self.slots.freeze(bytes)
+    }
+
+    fn blob(&self, blob: BlobId) -> &[u8] {
+        self.slots.blob(blob)
+    }
+
+    fn release(&mut self, blob: BlobId) {
+        self.slots.release(blob);
+    }
+
+    fn take_transfer(&mut self) -> Option<Transfer> {
+        self.transfers.take().map(Transfer::new)
+    }
+
+    fn return_transfer(&mut self, transfer: Transfer) {
+        self.transfers.put(transfer.into_index());
+    }
+
+    fn transfer_bytes(&self, transfer: &Transfer) -> &[u8] {
+        self.transfers.bytes(transfer.index())
+    }
+
+    fn transfer_bytes_mut(&mut self, transfer: &mut Transfer) -> &mut [u8] {
+        self.transfers.bytes_mut(transfer.index())
+    }
+
+    fn measure(&mut self, file: FileId) -> Result<FileStat, FileError> {
+        files::measure(file.0 as RawFd)
+    }
+
+    fn peer(&self, socket: Socket) -> Peer {
+        sockets::peer_address(socket.0 as RawFd)
+    }
+
+    fn local(&self, socket: Socket) -> Peer {
+        sockets::local_address(socket.0 as RawFd)
+    }
+
+    fn refuse_new(&mut self, listener: ListenerId) {
+        if let Some(fd) = self.listener_fd(listener) {
+            // Without the filter a connection that arrives between the last accept and the close is reset; no more.
+            let _ = sockets::drop_new_connections(fd);
+        }
+    }
+
+    fn accept_now(&mut self, listener: ListenerId) -> Option<Result<Socket, AcceptError>> {
+        let accepted = sockets::accept_now(self.listener_fd(listener)?)?;
+        let error = |error: std::io::Error| errno::accept(error.raw_os_error().unwrap_or(libc::EIO));
+        Some(accepted.map(|fd| Socket(fd as u32)).map_err(error))
+    }
+
+    fn close_listener(&mut self, listener: ListenerId) {
+        self.listeners[usize::from(listener.0)] = None;
+    }
+
+    fn refresh_roots(&mut self) {
+        self.roots.iter_mut().for_each(Root::refresh);
+    }
+}
+
+impl std::fmt::Debug for UringRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UringRing").field("features", &self.features).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+fn open_roots(paths: Vec<PathBuf>) -> Result<Vec<Root>, SetupError> {
+    let open = |path: PathBuf| {
+        Root::open(path.clone()).map_err(|source| SetupError::Root { path: files::display(&path), source })
+    };
+    paths.into_iter().map(open).collect()
+}
+
+/// File reads skip pinning pages where the lockable memory allows to register the transfer buffers.
+fn register_transfers(queue: &Queue, transfers: &Pool) -> bool {
+    let arena = transfers.arena();
+    let vector = libc::iovec { iov_base: arena.at(0).cast(), iov_len: arena.len() };
+    // SAFETY: the arena is a mapping that outlives the ring (field order in `UringRing`), and only the kernel and the
+    // owner-checked slices of `Pool` ever touch it.
+    transfers.count() > 0 && unsafe { queue.submitter.register_buffers(&[vector]).is_ok() }
+}
+
+/// Seconds and nanoseconds of a clock that always exists.
+#[inline]
+fn read_clock(clock: libc::clockid_t) -> (u64, u32) {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills the one `timespec` that it is given.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    (time.tv_sec as u64, time.tv_nsec as u32)
+}

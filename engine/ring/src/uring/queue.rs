@@ -1,0 +1,161 @@
+//! The two queues: entries in, one `enter`, entries out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use io_uring::cqueue::CompletionQueue;
+use io_uring::squeue::SubmissionQueue;
+use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
+use io_uring::{EnterFlags, IoUring, Submitter, cqueue, squeue};
+
+use crate::outcome::RingLost;
+
+/// One io_uring with its queues taken apart once: the registered ring descriptor is remembered by the submitter.
+pub(super) struct Queue {
+    pub(super) submitter: ManuallyDrop<Submitter<'static>>,
+    submissions: ManuallyDrop<SubmissionQueue<'static>>,
+    completions: ManuallyDrop<CompletionQueue<'static>>,
+    ring: NonNull<IoUring>,
+    /// Entries that the submission queue had no room for, in order.
+    backlog: VecDeque<squeue::Entry>,
+}
+
+/// How long to wait before another try when the kernel has no memory for a submission.
+const NO_MEMORY_WAIT: Duration = Duration::from_millis(10);
+
+impl Queue {
+    pub(super) fn new(ring: IoUring) -> Self {
+        let ring = NonNull::from(Box::leak(Box::new(ring)));
+        // SAFETY: `ring` was leaked above, so it stands still and stays alive until `drop` frees it, after the three
+        // borrowers; nothing else ever uses it through this pointer.
+        let (submitter, submissions, completions) = unsafe { (*ring.as_ptr()).split() };
+        Self {
+            submitter: ManuallyDrop::new(submitter),
+            submissions: ManuallyDrop::new(submissions),
+            completions: ManuallyDrop::new(completions),
+            ring,
+            backlog: VecDeque::with_capacity(64),
+        }
+    }
+
+    /// Queues an entry. Its memory must stay good until its completion: the callers hold it in the pools of this module.
+    #[inline]
+    pub(super) fn push(&mut self, entry: squeue::Entry) {
+        if !self.backlog.is_empty() || !self.try_push(&entry) {
+            self.push_slowly(entry);
+        }
+    }
+
+    #[inline]
+    fn try_push(&mut self, entry: &squeue::Entry) -> bool {
+        // SAFETY: every address in an entry points into a pool of the `UringRing` that owns this queue: send slots,
+        // blobs, transfer buffers, open paths and socket addresses, each marked as the kernel's until its completion.
+        unsafe { self.submissions.push(entry).is_ok() }
+    }
+
+    #[cold]
+    fn push_slowly(&mut self, entry: squeue::Entry) {
+        self.backlog.push_back(entry);
+        self.submissions.sync();
+        // What this call cannot take stays queued; `enter` sees every lasting error.
+        let _ = self.submitter.submit();
+        self.submissions.sync();
+        self.refill();
+    }
+
+    fn refill(&mut self) {
+        while let Some(entry) = self.backlog.pop_front() {
+            if !self.try_push(&entry) {
+                self.backlog.push_front(entry);
+                return;
+            }
+        }
+    }
+
+    /// Whether completions are there already.
+    pub(super) fn has_completions(&mut self) -> bool {
+        self.completions.sync();
+        !self.completions.is_empty()
+    }
+
+    /// Submits everything and waits for one completion, at most `wait` (`None`: without end).
+    pub(super) fn enter(&mut self, wait: Option<Duration>) -> Result<(), RingLost> {
+        self.refill();
+        self.submissions.sync();
+        let result = match wait {
+            Some(Duration::ZERO) => self.poll(),
+            Some(wait) => self.enter_for(wait),
+            None => self.submitter.submit_and_wait(1),
+        };
+        self.submissions.sync();
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => self.forgive(&error),
+        }
+    }
+
+    /// Submits, and runs what completions are pending in the kernel, without waiting.
+    fn poll(&mut self) -> io::Result<usize> {
+        const GETEVENTS: u32 = EnterFlags::GETEVENTS.bits();
+        let submit = self.submissions.len() as u32;
+        // SAFETY: no argument is passed (`None`), so the kernel reads nothing but the queues.
+        unsafe { self.submitter.enter::<libc::sigset_t>(submit, 0, GETEVENTS, None) }
+    }
+
+    fn enter_for(&mut self, wait: Duration) -> io::Result<usize> {
+        let timespec = Timespec::from(wait);
+        self.submitter.submit_with_args(1, &SubmitArgs::new().timespec(&timespec))
+    }
+
+    /// None of these is the ring's end: time passed, a signal came, the completion queue wants reaping first.
+    fn forgive(&mut self, error: &io::Error) -> Result<(), RingLost> {
+        match error.raw_os_error() {
+            Some(libc::ETIME | libc::EINTR | libc::EBUSY) => Ok(()),
+            Some(libc::EAGAIN | libc::ENOMEM) => {
+                self.wait_for_memory();
+                Ok(())
+            }
+            other => Err(RingLost { errno: other.unwrap_or(0) }),
+        }
+    }
+
+    /// The kernel could not allocate: let completions come first, submit nothing, and do not spin.
+    fn wait_for_memory(&mut self) {
+        const FLAGS: u32 = EnterFlags::GETEVENTS.bits() | EnterFlags::EXT_ARG.bits();
+        if self.has_completions() {
+            return;
+        }
+        let timespec = Timespec::from(NO_MEMORY_WAIT);
+        let args = SubmitArgs::new().timespec(&timespec);
+        // SAFETY: `args` and the time it points to live through the call, which EXT_ARG makes the kernel read.
+        let _ = unsafe { self.submitter.enter(0, 1, FLAGS, Some(&args)) };
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<cqueue::Entry> {
+        self.completions.next()
+    }
+
+    /// Shows the kernel how far the completions were read.
+    pub(super) fn reaped(&mut self) {
+        self.completions.sync();
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // Nothing may still write into the pools when they are freed behind this.
+        let _ = self.submitter.register_sync_cancel(Some(Timespec::from(Duration::from_secs(1))), CancelBuilder::any());
+        // SAFETY: each is dropped once, here, before the ring that they borrow.
+        unsafe {
+            ManuallyDrop::drop(&mut self.completions);
+            ManuallyDrop::drop(&mut self.submissions);
+            ManuallyDrop::drop(&mut self.submitter);
+        }
+        // SAFETY: the pointer came from `Box::leak` in `new`, and its borrowers were dropped above.
+        drop(unsafe { Box::from_raw(self.ring.as_ptr()) });
+    }
+}

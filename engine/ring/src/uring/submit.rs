@@ -1,0 +1,189 @@
+//! From operations to submission queue entries.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use io_uring::opcode;
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::Fd;
+
+use super::files::Lister;
+use super::memory::Owner;
+use super::provided::GROUP;
+use super::slots::Outgoing;
+use super::sockets::{self, RawAddress};
+use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
+use crate::buffer::{SendSlot, Transfer};
+use crate::completion::{Completion, Outcome};
+use crate::op::{FileId, ListenerId, Op, RootId, SinkId, Socket};
+use crate::outcome::{AcceptError, FileError};
+use crate::token::OpToken;
+
+/// The registered buffer that covers all transfer buffers.
+const TRANSFERS: u16 = 0;
+
+impl UringRing {
+    #[inline]
+    pub(super) fn submit_op(&mut self, token: OpToken, op: Op<'_>) {
+        match op {
+            Op::Send { socket, slot } => self.send(token, socket, slot),
+            Op::Recv { socket, multishot } => self.push(token, recv(socket, multishot)),
+            Op::Accept { listener } => self.accept(token, listener),
+            Op::Stream { socket, transfer, start, end } => self.stream(token, socket, transfer, start..end),
+            Op::Poll { socket } => {
+                // An unsigned 16-bit mask in the kernel; the constant is a signed one in C.
+                self.push(token, opcode::PollAdd::new(fd(socket), libc::POLLOUT as u32).build());
+            }
+            Op::Shutdown { socket } => self.push(token, opcode::Shutdown::new(fd(socket), libc::SHUT_WR).build()),
+            Op::Close { socket } => self.push(token, opcode::Close::new(fd(socket)).build()),
+            Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
+            Op::Cancel { target } => self.push(token, opcode::AsyncCancel::new(target.to_bits()).build()),
+            Op::Open { root, path } => self.open(token, root, path),
+            Op::Read { file, offset, len, transfer } => self.read(token, file, offset, len, transfer),
+            Op::List { file } => self.list(token, file),
+            Op::Write { sink, transfer, start, end } => self.write(token, sink, transfer, start..end),
+            Op::Connect { to, from } => self.connect(token, to, from),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, token: OpToken, entry: Entry) {
+        self.queue.push(entry.user_data(token.to_bits()));
+    }
+
+    /// Remembers what a token slot's operation holds, as index plus one.
+    #[inline]
+    fn hold(&mut self, token: OpToken, what: usize, index: u32) {
+        let place = &mut self.holds[token.slot() as usize][what];
+        assert_eq!(*place, 0, "one operation of a kind in flight for a token slot");
+        *place = index + 1;
+    }
+
+    fn accept(&mut self, token: OpToken, listener: ListenerId) {
+        let Some(listener) = self.listener_fd(listener) else {
+            let outcome = Outcome::Accepted(Err(AcceptError::Listener(libc::EBADF)));
+            return self.ready.push_back(Completion { token, outcome, more: false });
+        };
+        let entry = if self.features.multishot_accept {
+            opcode::AcceptMulti::new(Fd(listener)).flags(libc::SOCK_CLOEXEC).build()
+        } else {
+            let nobody = std::ptr::null_mut();
+            opcode::Accept::new(Fd(listener), nobody, nobody.cast()).flags(libc::SOCK_CLOEXEC).build()
+        };
+        self.push(token, entry);
+    }
+
+    #[inline]
+    fn send(&mut self, token: OpToken, socket: Socket, slot: SendSlot) {
+        self.hold(token, HOLDS_SLOT, slot.index());
+        let entry = match self.slots.depart(slot) {
+            Outgoing::Bytes(start, len) => opcode::Send::new(fd(socket), start, len).flags(libc::MSG_NOSIGNAL).build(),
+            Outgoing::Message(message) => {
+                opcode::SendMsg::new(fd(socket), message).flags(libc::MSG_NOSIGNAL as u32).build()
+            }
+        };
+        self.push(token, entry);
+    }
+
+    fn stream(&mut self, token: OpToken, socket: Socket, transfer: Transfer, range: std::ops::Range<u32>) {
+        let start = self.lend(token, transfer).wrapping_add(range.start as usize);
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        self.push(token, opcode::Send::new(fd(socket), start, range.end - range.start).flags(flags).build());
+    }
+
+    fn read(&mut self, token: OpToken, file: FileId, offset: u64, len: u32, transfer: Transfer) {
+        let file = Fd(file.0 as RawFd);
+        let start = self.lend(token, transfer);
+        let entry = if self.features.registered_buffers {
+            opcode::ReadFixed::new(file, start, len, TRANSFERS).offset(offset).build()
+        } else {
+            opcode::Read::new(file, start, len).offset(offset).build()
+        };
+        self.push(token, entry);
+    }
+
+    fn write(&mut self, token: OpToken, sink: SinkId, transfer: Transfer, range: std::ops::Range<u32>) {
+        let sink = Fd(self.sinks[usize::from(sink.0)].as_raw_fd());
+        let start = self.lend(token, transfer).wrapping_add(range.start as usize).cast_const();
+        // An offset of -1 is the file's own position: the end, for a sink opened with O_APPEND; pipes have no other.
+        self.push(token, opcode::Write::new(sink, start, range.end - range.start).offset(u64::MAX).build());
+    }
+
+    /// Gives a transfer buffer to the kernel; where it starts.
+    fn lend(&mut self, token: OpToken, transfer: Transfer) -> *mut u8 {
+        let index = transfer.into_index();
+        self.hold(token, HOLDS_TRANSFER, index);
+        self.transfers.change(index, Owner::Ours, Owner::Kernel);
+        self.transfers.address(index)
+    }
+
+    fn open(&mut self, token: OpToken, root: RootId, path: &[u8]) {
+        let Some(place) = self.opens_free.pop() else {
+            return self.opens_waiting.push_back((token, root.0, path.to_vec()));
+        };
+        if self.opens[place as usize].set(root.0, path) {
+            self.hold(token, HOLDS_OPEN, place);
+            self.submit_open(token, place);
+        } else {
+            self.opens_free.push(place);
+            let outcome = Outcome::Opened(Err(FileError::NotFound));
+            self.ready.push_back(Completion { token, outcome, more: false });
+        }
+    }
+
+    /// Submits the open whose path stands at `place`.
+    pub(super) fn submit_open(&mut self, token: OpToken, place: u32) {
+        let path = &self.opens[place as usize];
+        let root = Fd(self.roots[usize::from(path.root)].fd());
+        self.push(token, opcode::OpenAt2::new(root, path.as_ptr(), &raw const *self.how).build());
+    }
+
+    /// Starts the longest waiting open, now that a place is free.
+    pub(super) fn submit_waiting_open(&mut self) {
+        if let Some((token, root, path)) = self.opens_waiting.pop_front() {
+            self.open(token, RootId(root), &path);
+        }
+    }
+
+    fn list(&mut self, token: OpToken, file: FileId) {
+        if self.lister.is_none() {
+            self.lister = Lister::start(self.listed.clone(), self.wake.clone()).ok();
+        }
+        let taken = self.lister.as_ref().is_some_and(|lister| lister.submit(token, file.0 as RawFd));
+        if !taken {
+            let outcome = Outcome::Listed(Err(FileError::Io(libc::EAGAIN)));
+            self.ready.push_back(Completion { token, outcome, more: false });
+        }
+    }
+
+    fn connect(&mut self, token: OpToken, to: std::net::SocketAddr, from: Option<std::net::SocketAddr>) {
+        let socket = match sockets::client_socket(&to, from.as_ref(), self.congestion.as_deref()) {
+            Ok(socket) => socket,
+            Err(error) => {
+                let error = errno::connect(error.raw_os_error().unwrap_or(libc::EIO));
+                let outcome = Outcome::Connected(Err(error));
+                return self.ready.push_back(Completion { token, outcome, more: false });
+            }
+        };
+        let connecting = Box::new(Connecting { address: RawAddress::new(&to), socket });
+        let (storage, len) = (&raw const connecting.address.storage, connecting.address.len);
+        let fd = Fd(connecting.socket.as_raw_fd());
+        let index = self.connects.insert(connecting) as u32;
+        self.hold(token, HOLDS_CONNECT, index);
+        self.push(token, opcode::Connect::new(fd, storage.cast(), len).build());
+    }
+}
+
+#[inline]
+fn fd(socket: Socket) -> Fd {
+    Fd(socket.0 as RawFd)
+}
+
+#[inline]
+fn recv(socket: Socket, multishot: bool) -> Entry {
+    if multishot {
+        opcode::RecvMulti::new(fd(socket), GROUP).build()
+    } else {
+        let anywhere = std::ptr::null_mut();
+        opcode::Recv::new(fd(socket), anywhere, 0).buf_group(GROUP).build().flags(Flags::BUFFER_SELECT)
+    }
+}

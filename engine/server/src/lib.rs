@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Slipring: an HTTP server engine for Linux io_uring, with the programming model of Python's BaseHTTPServer.
+//!
+//! A [`Handler`] answers commands by functions that stand in a table built at compile time; a [`Server`] runs one
+//! handler per core, each with its own ring. [`files::FileHandler`] serves a directory; the `slipring` command is that.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod conn;
+pub mod files;
+pub mod handler;
+pub mod log;
+pub mod metrics;
+pub mod server;
+pub mod shard;
+
+pub use handler::{
+    Admit, Answered, Arrived, Ask, BodySource, Commands, Exchange, Function, Handler, HandlerError, Reply, Request, Site,
+};
+pub use server::{AccessLog, Error, Handle, Server};

@@ -1,2 +1,72 @@
-//! Placeholder.
-fn main() {}
+//! The `slipring` command: options, a file handler, a server.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use slipring::config::{Options, Plan};
+use slipring::conn::Rules;
+use slipring::files::{FileHandler, FileOptions};
+use slipring::server::Ended;
+use slipring::{AccessLog, Error, Server, Site};
+use slipring_ring::uring::process::Signal;
+use slipring_wire::request::Tolerance;
+
+/// Exit statuses, as docs/INTERFACES.md has them.
+const FAILED_RUNNING: u8 = 1;
+const FAILED_STARTING: u8 = 2;
+const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
+
+fn main() -> ExitCode {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => {
+            // Help and version go to standard output and are no error.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return ExitCode::from(if asked { 0 } else { FAILED_STARTING });
+        }
+    };
+    let plan = match options.check() {
+        Ok(plan) => plan,
+        Err(error) => return complain(&error, FAILED_STARTING),
+    };
+    match serve(plan) {
+        Ok(Ended::Drained) => ExitCode::SUCCESS,
+        Ok(Ended::Stopped(Signal::Interrupt)) => ExitCode::from(INTERRUPTED),
+        Ok(Ended::Stopped(Signal::Terminate)) => ExitCode::from(TERMINATED),
+        Err(error) if error.while_running() => complain(&error, FAILED_RUNNING),
+        Err(error) => complain(&error, FAILED_STARTING),
+    }
+}
+
+fn serve(plan: Plan) -> Result<Ended, Error> {
+    let mut site = Site::new();
+    site.http10 = plan.http10;
+    let mut rules = Rules::COMMAND;
+    if plan.strict {
+        rules.tolerance = Tolerance::Strict;
+    }
+    let log = match plan.access_log.as_deref() {
+        None => AccessLog::Stderr,
+        Some("off") => AccessLog::Off,
+        Some("-") => AccessLog::Stdout,
+        Some(file) => AccessLog::File(file.into()),
+    };
+    let mut server = Server::on(plan.addresses).cores(plan.cores).access_log(log).site(site).rules(rules).banner(true);
+    if let Some(shards) = plan.shards {
+        server = server.shards(shards);
+    }
+    for address in plan.optional {
+        server = server.also_if_there(address);
+    }
+    let root = server.add_root(plan.directory);
+    server.serve(move || FileHandler::new(FileOptions::new(root)))
+}
+
+fn complain(error: &dyn std::error::Error, status: u8) -> ExitCode {
+    eprintln!("slipring: {error}");
+    ExitCode::from(status)
+}

@@ -4,6 +4,7 @@ mod errno;
 mod files;
 mod memory;
 pub mod null;
+pub mod process;
 mod provided;
 mod queue;
 mod reap;

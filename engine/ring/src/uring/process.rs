@@ -1,0 +1,71 @@
+//! The process around the rings: signals and limits, the system calls that the server needs and may not make itself.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use super::sockets::check;
+
+/// A signal that ends a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM: what a service manager sends.
+    Terminate,
+}
+
+/// SIGINT and SIGTERM, kept from their default action for this thread and those it starts later.
+#[derive(Debug)]
+pub struct Signals {
+    set: libc::sigset_t,
+}
+
+impl Signals {
+    /// Blocks them for the calling thread and every thread started from it afterwards.
+    ///
+    /// # Errors
+    /// As `pthread_sigmask` says.
+    pub fn block() -> io::Result<Self> {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: sigemptyset initialises the whole set that it is given; the two others change it in place.
+        let set = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
+            set.assume_init()
+        };
+        // SAFETY: the set lives through the call; no old mask is asked for.
+        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) } {
+            0 => Ok(Self { set }),
+            errno => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
+    /// Waits for one of them.
+    pub fn wait(&self) -> Signal {
+        loop {
+            let mut signal = 0;
+            // SAFETY: the set is initialised, and the number is written to a variable of ours.
+            let failed = unsafe { libc::sigwait(&raw const self.set, &raw mut signal) };
+            match (failed, signal) {
+                (0, libc::SIGINT) => return Signal::Interrupt,
+                (0, libc::SIGTERM) => return Signal::Terminate,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Raises the soft limit of open descriptors to the hard one; what it is then.
+///
+/// # Errors
+/// As getrlimit and setrlimit say.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel fills the one `rlimit` that it is given.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the kernel reads the one `rlimit` that it is given.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
+    Ok(limit.rlim_cur)
+}

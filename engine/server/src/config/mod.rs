@@ -1,0 +1,5 @@
+//! From the command line to ready values.
+
+mod options;
+
+pub use options::{Options, Plan, UsageError};

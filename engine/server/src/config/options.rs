@@ -1,0 +1,245 @@
+//! The command line of `slipring`, which follows `python3 -m http.server`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use thiserror::Error;
+
+/// Serve a directory over HTTP.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "slipring",
+    version,
+    about = "Serve a directory over HTTP",
+    after_help = "Examples:
+  slipring                        serve this directory on http://127.0.0.1:8000/
+  slipring 8080 -d public         serve ./public on port 8080
+  slipring public                 serve ./public on port 8000
+  slipring -b 0.0.0.0             serve to other machines (IPv4); -b :: for IPv6
+  slipring --access-log off       no line per request
+
+By default only programs on this machine can connect. SIGINT (Ctrl-C) and SIGTERM finish
+what was begun; a second one stops at once."
+)]
+pub struct Options {
+    /// Port to listen on, or directory to serve [default: 8000, .]
+    #[arg(value_name = "PORT|DIR")]
+    target: Option<String>,
+
+    /// Address to listen on; may be given several times [default: 127.0.0.1 and ::1]
+    #[arg(short, long, value_name = "ADDR")]
+    bind: Vec<String>,
+
+    /// Directory to serve [default: the current one]
+    #[arg(short, long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+
+    /// HTTP version of the answers: HTTP/1.0 closes after each
+    #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.1")]
+    protocol: String,
+
+    /// Refuse lines that are not exactly as RFC 9112 has them
+    #[arg(long)]
+    strict: bool,
+
+    /// How many shards (threads with a ring each) [default: one per core]
+    #[arg(long, value_name = "N")]
+    shards: Option<usize>,
+
+    /// Cores to pin the shards to, such as 0,2 or 0-3
+    #[arg(long, value_name = "LIST")]
+    cores: Option<String>,
+
+    /// Where a line per request goes: a file, - for standard output, off for nowhere [default: standard error]
+    #[arg(long, value_name = "FILE|-|off")]
+    access_log: Option<String>,
+}
+
+/// What is wrong with a command line, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UsageError {
+    /// Not a number up to 65535, and no directory.
+    #[error("'{0}' is neither a port (0 to 65535) nor a directory")]
+    Target(String),
+    /// Two directories.
+    #[error("two directories are given: '{0}' and '{1}'; name one")]
+    TwoDirectories(String, String),
+    /// The directory is not there.
+    #[error("there is no directory '{0}'; name an existing one with -d")]
+    NoDirectory(String),
+    /// It is there but no directory.
+    #[error("'{0}' is not a directory; name one with -d")]
+    NotADirectory(String),
+    /// It cannot be entered or read.
+    #[error("the directory '{0}' cannot be opened: {1}")]
+    Unreadable(String, String),
+    /// `-p` with a port, or nonsense.
+    #[error("-p is the protocol (HTTP/1.0 or HTTP/1.1), as in python3 -m http.server; {0}")]
+    Protocol(String),
+    /// An address that is none.
+    #[error("cannot listen on '{0}': {1}")]
+    Address(String, String),
+    /// A core list that is none.
+    #[error("--cores takes numbers and ranges, such as 0,2 or 0-3, not '{0}'")]
+    Cores(String),
+    /// No shard at all.
+    #[error("--shards takes a number from 1 on")]
+    Shards,
+}
+
+/// A checked command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where to listen.
+    pub addresses: Vec<SocketAddr>,
+    /// Where to listen too, if the machine has it.
+    pub optional: Vec<SocketAddr>,
+    /// What to serve.
+    pub directory: PathBuf,
+    /// Answer as HTTP/1.0.
+    pub http10: bool,
+    /// No tolerance for lines.
+    pub strict: bool,
+    /// How many shards, if it was said.
+    pub shards: Option<usize>,
+    /// Which cores, if it was said.
+    pub cores: Vec<usize>,
+    /// `None`: standard error.
+    pub access_log: Option<String>,
+}
+
+const PORT_DEFAULT: u16 = 8000;
+
+impl Options {
+    /// Checks everything that can be checked before the start.
+    ///
+    /// # Errors
+    /// [`UsageError`] says what to do.
+    pub fn check(self) -> Result<Plan, UsageError> {
+        let (port, positional) = self.target()?;
+        let directory = match (self.directory, positional) {
+            (Some(one), Some(two)) => return Err(UsageError::TwoDirectories(show(&one), show(&two))),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => PathBuf::from("."),
+        };
+        check_directory(&directory)?;
+        let http10 = match self.protocol.as_str() {
+            "HTTP/1.0" => true,
+            "HTTP/1.1" => false,
+            number if number.parse::<u16>().is_ok() => {
+                return Err(UsageError::Protocol(format!("for port {number} say: slipring {number}")));
+            }
+            other => return Err(UsageError::Protocol(format!("'{other}' is not served"))),
+        };
+        if self.shards == Some(0) {
+            return Err(UsageError::Shards);
+        }
+        let (addresses, optional) = addresses(&self.bind, port)?;
+        let cores = self.cores.as_deref().map_or(Ok(Vec::new()), parse_cores)?;
+        let (strict, shards, access_log) = (self.strict, self.shards, self.access_log);
+        Ok(Plan { addresses, optional, directory, http10, strict, shards, cores, access_log })
+    }
+
+    /// A number is the port, anything else must be a directory.
+    fn target(&self) -> Result<(u16, Option<PathBuf>), UsageError> {
+        let Some(target) = &self.target else { return Ok((PORT_DEFAULT, None)) };
+        if let Ok(port) = target.parse() {
+            return Ok((port, None));
+        }
+        let is_number = target.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number && Path::new(target).exists() {
+            return Ok((PORT_DEFAULT, Some(PathBuf::from(target))));
+        }
+        Err(UsageError::Target(target.clone()))
+    }
+}
+
+fn check_directory(path: &Path) -> Result<(), UsageError> {
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => UsageError::NoDirectory(show(path)),
+        _ => UsageError::Unreadable(show(path), error.to_string()),
+    })?;
+    if !metadata.is_dir() {
+        return Err(UsageError::NotADirectory(show(path)));
+    }
+    std::fs::read_dir(path).map(drop).map_err(|error| UsageError::Unreadable(show(path), error.to_string()))
+}
+
+type Addresses = (Vec<SocketAddr>, Vec<SocketAddr>);
+
+/// Loopback for both families by default; a name stands for its first address, as in Python.
+fn addresses(binds: &[String], port: u16) -> Result<Addresses, UsageError> {
+    if binds.is_empty() {
+        let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        return Ok((vec![v4], vec![SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)]));
+    }
+    let resolve = |name: &String| {
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        let found = (bare, port).to_socket_addrs().map_err(|error| UsageError::Address(name.clone(), error.to_string()));
+        found?.next().ok_or_else(|| UsageError::Address(name.clone(), "no such address".into()))
+    };
+    Ok((binds.iter().map(resolve).collect::<Result<_, _>>()?, Vec::new()))
+}
+
+fn parse_cores(list: &str) -> Result<Vec<usize>, UsageError> {
+    let wrong = || UsageError::Cores(list.to_owned());
+    let mut cores = Vec::new();
+    for part in list.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) =
+            (first.trim().parse().map_err(|_| wrong())?, last.trim().parse().map_err(|_| wrong())?);
+        if first > last || last > 4096 {
+            return Err(wrong());
+        }
+        cores.extend(first..=last);
+    }
+    Ok(cores)
+}
+
+fn show(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(arguments: &[&str]) -> Result<Plan, UsageError> {
+        let all = std::iter::once("slipring").chain(arguments.iter().copied());
+        Options::try_parse_from(all).expect("known flags").check()
+    }
+
+    #[test]
+    fn as_python_has_it() {
+        let plan_ = plan(&[]).expect("defaults");
+        assert_eq!((plan_.addresses[0].to_string(), plan_.optional[0].to_string()), ("127.0.0.1:8000".into(), "[::1]:8000".into()));
+        let plan_ = plan(&["8080", "-b", "0.0.0.0", "-d", "/", "-p", "HTTP/1.0"]).expect("python's flags");
+        assert_eq!(plan_.addresses, ["0.0.0.0:8080".parse().expect("an address")]);
+        assert!(plan_.http10 && plan_.directory == Path::new("/") && plan_.optional.is_empty());
+        assert_eq!(plan(&["/"]).expect("a directory").directory, Path::new("/"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (arguments, word) in [
+            (&["70000"][..], "port"),
+            (&["no-such-thing"], "directory"),
+            (&["-d", "no-such-thing"], "no directory"),
+            (&["-d", "/dev/null"], "not a directory"),
+            (&["-p", "8080"], "slipring 8080"),
+            (&["-p", "HTTP/2"], "not served"),
+            (&["--cores", "x"], "--cores"),
+            (&["--shards", "0"], "--shards"),
+            (&["/", "-d", "/tmp"], "two directories"),
+        ] {
+            let said = plan(arguments).expect_err(word).to_string();
+            assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
+    fn core_lists() {
+        assert_eq!(parse_cores("0,2-4"), Ok(vec![0, 2, 3, 4]));
+    }
+}

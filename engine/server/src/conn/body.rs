@@ -1,0 +1,141 @@
+//! Reading a request's body: what to keep of it, and how fast it must come.
+
+use std::time::Duration;
+
+use slipring_ring::{Deadline, Instant};
+use slipring_wire::body::chunked::{ChunkLimits, ChunkedDecoder};
+use slipring_wire::body::framing::BodyFraming;
+
+use super::limits::{RATE_BYTES_PER_S_MIN, RATE_GRACE, Rules};
+
+/// What to do with the bytes of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Forget them.
+    Nothing,
+    /// Keep them all, at most so many.
+    Memory(u64),
+}
+
+/// What followed from body bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyStep {
+    /// More are needed.
+    More {
+        /// Bytes taken from the input.
+        consumed: usize,
+    },
+    /// The body ended.
+    Complete {
+        /// Bytes taken from the input.
+        consumed: usize,
+    },
+    /// Nobody asked for it and it is too long to read to its end: answer now, then close.
+    Unread {
+        /// Bytes taken from the input.
+        consumed: usize,
+    },
+    /// Its framing is broken, or it is longer than allowed: answer with this status, then close.
+    Reject {
+        /// 400 or 413.
+        status: u16,
+    },
+}
+
+/// A request that outlives the buffer that it arrived in: while its body comes, or while its handler waits.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// The bytes of the head.
+    pub head: Vec<u8>,
+    /// The bytes of the body, decoded.
+    pub body: Vec<u8>,
+}
+
+/// A body on its way.
+#[derive(Debug)]
+pub(super) struct BodyReader {
+    framing: Framing,
+    keep: Keep,
+    held: Box<Held>,
+    started: Instant,
+    /// Bytes on the wire so far.
+    received: u64,
+}
+
+#[derive(Debug)]
+enum Framing {
+    Length(u64),
+    Chunked(Box<ChunkedDecoder>),
+}
+
+impl BodyReader {
+    pub(super) fn new(now: Instant, framing: BodyFraming, keep: Keep, held: Box<Held>) -> Self {
+        let framing = match framing {
+            BodyFraming::Chunked => {
+                // What is too long is decided here, by what is kept.
+                let limits = ChunkLimits { body_bytes_max: u64::MAX, ..ChunkLimits::REQUEST };
+                Framing::Chunked(Box::new(ChunkedDecoder::new(limits)))
+            }
+            BodyFraming::Length(length) => Framing::Length(length),
+            BodyFraming::None => Framing::Length(0),
+        };
+        Self { framing, keep, held, started: now, received: 0 }
+    }
+
+    /// When the body counts as too slow: the grace, then time by the bytes that came.
+    pub(super) fn deadline(&self) -> Deadline {
+        let earned = Duration::from_millis(self.received.saturating_mul(1000) / RATE_BYTES_PER_S_MIN);
+        self.started.plus(RATE_GRACE).after(earned)
+    }
+
+    pub(super) fn advance(&mut self, input: &[u8], rules: &Rules) -> BodyStep {
+        let step = match &mut self.framing {
+            Framing::Length(left) => Self::advance_length(left, self.keep, &mut self.held.body, input, rules),
+            Framing::Chunked(decoder) => Self::advance_chunked(decoder, self.keep, &mut self.held.body, input, rules),
+        };
+        if let BodyStep::More { consumed } = step {
+            self.received += consumed as u64;
+        }
+        step
+    }
+
+    fn advance_length(left: &mut u64, keep: Keep, body: &mut Vec<u8>, input: &[u8], rules: &Rules) -> BodyStep {
+        match keep {
+            Keep::Memory(max) if *left + body.len() as u64 > max => return BodyStep::Reject { status: 413 },
+            Keep::Nothing if *left > rules.discard_bytes_max => return BodyStep::Unread { consumed: 0 },
+            _ => {}
+        }
+        let consumed = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+        if keep != Keep::Nothing {
+            body.extend_from_slice(&input[..consumed]);
+        }
+        *left -= consumed as u64;
+        if *left == 0 { BodyStep::Complete { consumed } } else { BodyStep::More { consumed } }
+    }
+
+    fn advance_chunked(
+        decoder: &mut ChunkedDecoder,
+        keep: Keep,
+        body: &mut Vec<u8>,
+        input: &[u8],
+        rules: &Rules,
+    ) -> BodyStep {
+        let progress = match keep {
+            Keep::Nothing => decoder.discard(input),
+            Keep::Memory(_) => decoder.append(input, body),
+        };
+        match (progress, keep) {
+            (Err(error), _) => BodyStep::Reject { status: error.status_code() },
+            (Ok(_), Keep::Memory(max)) if body.len() as u64 > max => BodyStep::Reject { status: 413 },
+            (Ok((consumed, true)), _) => BodyStep::Complete { consumed },
+            (Ok((consumed, false)), Keep::Nothing) if decoder.wire_bytes() > rules.discard_bytes_max => {
+                BodyStep::Unread { consumed }
+            }
+            (Ok((consumed, false)), _) => BodyStep::More { consumed },
+        }
+    }
+
+    pub(super) fn into_held(self) -> Box<Held> {
+        self.held
+    }
+}

@@ -1,0 +1,88 @@
+//! The programming model: commands dispatched to functions that answer an exchange.
+//!
+//! The words are those of Python's BaseHTTPServer: a request's command `SPAM` is answered by the function that stands
+//! under `SPAM` in the handler's table, names are case-sensitive (rows S17, S33-S37), and the function writes its answer
+//! with `send_response`, `send_header`, `end_headers`, `send_error`.
+
+mod ask;
+mod commands;
+mod error_page;
+mod exchange;
+mod output;
+mod request;
+
+pub use ask::{Arrived, Ask};
+pub use commands::{Commands, Function};
+pub use error_page::error_page;
+pub(crate) use exchange::Waits;
+pub use exchange::{Answered, BodySource, Ending, Exchange};
+pub use output::Output;
+pub use request::{Request, Scratch, Site};
+
+use thiserror::Error;
+
+/// Answers exchanges. One per shard, made by the factory that [`crate::Server::serve`] was given, and made anew after a
+/// panic in it; it is never shared.
+pub trait Handler: Sized + 'static {
+    /// Which function answers which command. Built at compile time; a command that stands in it twice does not compile.
+    const COMMANDS: Commands<Self>;
+
+    /// What to do with a request's body, asked when the head is complete. By default GET, HEAD and what is not in the
+    /// table discard it, everything else gets it in memory.
+    fn admit(&mut self, request: &Request<'_>) -> Admit {
+        Self::COMMANDS.admit(request)
+    }
+
+    /// Goes on with an exchange whose [`Ask`] was answered; `tag` is the ask's own.
+    ///
+    /// # Errors
+    /// As of the command's function.
+    fn resume(&mut self, x: &mut Exchange<'_>, tag: u32, arrived: Arrived<'_>) -> Reply {
+        let _ = (tag, arrived);
+        x.send_error(500)
+    }
+
+    /// The exchange that made the ask with this tag is gone; what it left in the handler can go too.
+    fn abandoned(&mut self, tag: u32) {
+        let _ = tag;
+    }
+
+    /// Called about once a second while the shard is awake, between exchanges.
+    fn service_actions(&mut self) {}
+}
+
+/// What a command's function returns: an answer, or what it waits for, or why it failed (the peer gets a 500).
+pub type Reply = Result<Answered, HandlerError>;
+
+/// What to do with a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// Read and forget it, up to the server's discard limit; beyond, the connection closes after the answer.
+    Discard,
+    /// Keep it in memory, at most so many bytes; beyond, the answer is 413.
+    Memory(u64),
+    /// Refuse it with this status.
+    Reject(u16),
+}
+
+/// How a handler misused its exchange. The peer sees a 500; the log says what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum HandlerError {
+    /// `send_response` was called twice, or a field came before it.
+    #[error("the response line comes first, and once")]
+    OutOfOrder,
+    /// A status outside 100 to 999.
+    #[error("{0} is no status code")]
+    InvalidStatus(u16),
+    /// A field name that is no token, or CR, LF or NUL in a value (row E9).
+    #[error("a field has an invalid name or value")]
+    InvalidField,
+    /// The Content-Length that was sent is not the body's.
+    #[error("Content-Length says {announced}, the body has {actual} bytes")]
+    LengthMismatch {
+        /// As the handler sent it.
+        announced: u64,
+        /// Of the body.
+        actual: u64,
+    },
+}

@@ -1,0 +1,122 @@
+//! Where an answer is written: the send slot, or memory of its own when it does not fit.
+
+use slipring_wire::date::DateStamp;
+use slipring_wire::response::{EncodeError, HeadWriter, PreparedHead};
+
+/// Room for answers behind each other. What does not fit is written to memory of its own, and sent from there.
+#[derive(Debug)]
+pub struct Output<'a> {
+    slot: &'a mut [u8],
+    filled: &'a mut u32,
+    /// Bytes of the answer at hand, in the slot behind `filled` or in `spill`.
+    written: usize,
+    spill: Option<Vec<u8>>,
+}
+
+impl<'a> Output<'a> {
+    /// An answer behind the first `filled` bytes of a slot. `filled` grows when the answer is kept.
+    pub fn new(slot: &'a mut [u8], filled: &'a mut u32) -> Self {
+        Self { slot, filled, written: 0, spill: None }
+    }
+
+    /// Writes one part of a head; more room is found if it does not fit.
+    #[inline]
+    pub fn head(
+        &mut self,
+        part: impl for<'b, 'c> Fn(&'b mut HeadWriter<'c>) -> Result<&'b mut HeadWriter<'c>, EncodeError>,
+    ) -> Result<(), EncodeError> {
+        loop {
+            let mut writer = HeadWriter::new(self.room());
+            match part(&mut writer).map(|writer| writer.len()) {
+                Ok(len) => {
+                    self.written += len;
+                    return Ok(());
+                }
+                Err(EncodeError::Full) => self.grow(),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes a prepared head with this date.
+    #[inline]
+    pub fn prepared(&mut self, head: &PreparedHead, date: &DateStamp) {
+        while self.room().len() < head.len() {
+            self.grow();
+        }
+        self.written += head.write(self.room(), date).unwrap_or(0);
+    }
+
+    /// Appends bytes as they are.
+    #[inline]
+    pub fn extend(&mut self, bytes: &[u8]) {
+        while self.room().len() < bytes.len() {
+            self.grow();
+        }
+        self.room()[..bytes.len()].copy_from_slice(bytes);
+        self.written += bytes.len();
+    }
+
+    /// Bytes of the answer so far.
+    pub fn len(&self) -> usize {
+        self.written
+    }
+
+    /// The answer so far.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let start = *self.filled as usize;
+        match &mut self.spill {
+            None => &mut self.slot[start..start + self.written],
+            Some(spill) => &mut spill[..self.written],
+        }
+    }
+
+    /// Whether `more` bytes still fit into the slot.
+    pub fn fits(&self, more: usize) -> bool {
+        self.spill.is_none() && *self.filled as usize + self.written + more <= self.slot.len()
+    }
+
+    /// Forgets the answer behind its first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.written = self.written.min(len);
+    }
+
+    /// Removes the answer's first `len` bytes.
+    pub fn remove_front(&mut self, len: usize) {
+        self.bytes_mut().copy_within(len.., 0);
+        self.written -= len;
+    }
+
+    /// The answer is whole: keeps it in the slot, or hands out the memory that it spilled into.
+    pub fn finish(&mut self) -> Option<Vec<u8>> {
+        let written = std::mem::take(&mut self.written);
+        match self.spill.take() {
+            None => {
+                *self.filled += written as u32;
+                None
+            }
+            Some(mut spill) => {
+                spill.truncate(written);
+                Some(spill)
+            }
+        }
+    }
+
+    #[inline]
+    fn room(&mut self) -> &mut [u8] {
+        let start = *self.filled as usize + self.written;
+        match &mut self.spill {
+            None => &mut self.slot[start..],
+            Some(spill) => &mut spill[self.written..],
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        const SPILL_BYTES_MIN: usize = 64 * 1024;
+        let size = (self.written * 2).max(SPILL_BYTES_MIN);
+        let mut bigger = vec![0; size];
+        bigger[..self.written].copy_from_slice(self.bytes_mut());
+        self.spill = Some(bigger);
+    }
+}

@@ -1,0 +1,118 @@
+//! What a handler sees of a request, and what the shard lends to every exchange.
+
+use slipring_ring::{Instant, Peer, Wall};
+use slipring_wire::date::DateCache;
+use slipring_wire::field::Fields;
+use slipring_wire::request::RequestHead;
+use slipring_wire::version::Version;
+
+/// A request's head, and its body once it is there.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The parsed head.
+    pub head: &'a RequestHead,
+    /// The bytes that the head's spans point into.
+    pub bytes: &'a [u8],
+    /// The body; empty while it is not complete, or when it was discarded.
+    pub body: &'a [u8],
+    /// Who asks.
+    pub peer: Peer,
+}
+
+impl<'a> Request<'a> {
+    /// The command as sent: `GET`, `SPAM` (row S39).
+    pub fn command(&self) -> &'a [u8] {
+        self.head.method(self.bytes)
+    }
+
+    /// The request target as sent, percent-encoded, with its query (row S18).
+    pub fn path(&self) -> &'a [u8] {
+        self.head.target(self.bytes)
+    }
+
+    /// The version of the request.
+    pub fn version(&self) -> Version {
+        self.head.version()
+    }
+
+    /// The field section: order kept, names case-insensitive, duplicates kept.
+    pub fn headers(&self) -> Fields<'a>
+    {
+        self.head.fields(self.bytes)
+    }
+}
+
+/// What all answers of a server have in common.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The value of `Server` (row S65); nothing is sent if it is empty.
+    pub version_string: String,
+    /// Answer as HTTP/1.0: one request a connection, no chunks (row K1).
+    pub http10: bool,
+    /// The whole `Server` line, made from `version_string`.
+    server_line: Vec<u8>,
+}
+
+impl Site {
+    /// The engine's own name and version, HTTP/1.1.
+    pub fn new() -> Self {
+        Self::named(concat!("Slipring/", env!("CARGO_PKG_VERSION")))
+    }
+
+    /// Another `Server` value; bytes that a field cannot hold are left out.
+    pub fn named(version_string: &str) -> Self {
+        let version_string: String = version_string.chars().filter(|c| !c.is_control()).collect();
+        let server_line = match version_string.as_str() {
+            "" => Vec::new(),
+            name => format!("Server: {name}\r\n").into_bytes(),
+        };
+        Self { version_string, http10: false, server_line }
+    }
+
+    pub(crate) fn server_line(&self) -> &[u8] {
+        &self.server_line
+    }
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a shard lends to one exchange after another, so that none of them allocates.
+#[derive(Debug)]
+pub struct Scratch {
+    /// The dates, renewed once a second.
+    pub date: DateCache,
+    /// The wall clock of this tick.
+    pub wall: Wall,
+    /// The monotonic time of this tick.
+    pub now: Instant,
+    /// The path of the open that is being asked for.
+    pub path: Vec<u8>,
+    /// Lines for the log, each with its LF; the prefix is put before them later.
+    pub messages: Vec<u8>,
+    /// Bytes that `wfile` collects.
+    pub body: Vec<u8>,
+}
+
+impl Scratch {
+    /// Empty, at the epoch.
+    pub fn new() -> Self {
+        Self {
+            date: DateCache::new(0),
+            wall: Wall::default(),
+            now: Instant::ORIGIN,
+            path: Vec::with_capacity(4096),
+            messages: Vec::with_capacity(1024),
+            body: Vec::new(),
+        }
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
+    }
+}

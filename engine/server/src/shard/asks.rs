@@ -1,0 +1,179 @@
+//! Asks: a handler's plain data becomes operations, and their completions resume it.
+
+use slipring_ring::{FileError, FileId, FileStat, Listing, Op, OpKind, Ring, Transfer};
+
+use super::Shard;
+use super::core::Resumed;
+use super::table::{ASK_FILES_MAX, End, OpenAsk};
+use crate::conn::Held;
+use crate::handler::{Arrived, Ask, Handler};
+
+/// What arrived for an ask, in memory of its own.
+pub(super) enum Arrival {
+    Opened(Result<(FileId, FileStat), FileError>),
+    Read(Result<(Vec<u8>, FileStat), FileError>),
+    Listed(Result<Box<Listing>, FileError>),
+}
+
+impl Arrival {
+    fn view(&self) -> Arrived<'_> {
+        match self {
+            Arrival::Opened(result) => Arrived::Opened(*result),
+            Arrival::Read(Ok((bytes, stat))) => Arrived::Read(Ok((bytes, *stat))),
+            Arrival::Read(Err(error)) => Arrived::Read(Err(*error)),
+            Arrival::Listed(Ok(listing)) => Arrived::Listed(Ok(listing)),
+            Arrival::Listed(Err(error)) => Arrived::Listed(Err(*error)),
+        }
+    }
+}
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    /// A handler waits for something.
+    pub(super) fn open_ask(&mut self, index: u32, ask: Ask, tag: u32, held: Box<Held>) {
+        let Some(entry) = self.table.get(index) else { return };
+        entry.ask = Some(OpenAsk { held, tag, files: [None; ASK_FILES_MAX], arrived: None, wants: None });
+        self.start_ask(index, ask);
+    }
+
+    fn start_ask(&mut self, index: u32, ask: Ask) {
+        let Some(entry) = self.table.get(index) else { return };
+        let generation_token = entry.token(OpKind::Open, index);
+        match ask {
+            Ask::Open { root } => {
+                entry.in_flight += 1;
+                self.ring.submit(generation_token, Op::Open { root, path: &self.core.scratch.path });
+            }
+            Ask::List { file } => {
+                entry.in_flight += 1;
+                self.ring.submit(generation_token.with_kind(OpKind::List), Op::List { file });
+            }
+            Ask::Read { file, offset, len } => {
+                let Some(transfer) = self.ring.take_transfer() else {
+                    if let Some(open) = &mut entry.ask {
+                        open.wants = Some(ask);
+                    }
+                    return self.streams_waiting.push_back(index);
+                };
+                entry.in_flight += 1;
+                let len = len.min(self.limits.ring.transfer_bytes);
+                self.ring.submit(generation_token.with_kind(OpKind::Read), Op::Read { file, offset, len, transfer });
+            }
+        }
+    }
+
+    /// A transfer buffer may be free for a read that waited; `false` if this connection waits for none.
+    pub(super) fn retry_read(&mut self, index: u32) -> bool {
+        let wants = self.table.get(index).and_then(|entry| entry.ask.as_mut()).and_then(|open| open.wants.take());
+        match wants {
+            Some(ask) => {
+                self.start_ask(index, ask);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn on_opened(&mut self, index: u32, result: Result<FileId, FileError>) {
+        let Some(entry) = self.table.get(index) else { return };
+        let close = entry.token(OpKind::CloseFile, index);
+        let Some(open) = entry.ask.as_mut().filter(|_| entry.end != End::Cancelling) else {
+            if let Ok(file) = result {
+                self.ring.submit(close, Op::CloseFile { file });
+            }
+            return self.finish_teardown(index);
+        };
+        let measured = result.and_then(|file| {
+            // It belongs to the exchange from here on; the oldest of too many makes room.
+            open.files.rotate_right(1);
+            if let Some(oldest) = open.files[0].replace(file) {
+                self.ring.submit(close, Op::CloseFile { file: oldest });
+            }
+            self.ring.measure(file).map(|stat| (file, stat))
+        });
+        self.resume(index, Arrival::Opened(measured));
+    }
+
+    /// A read ended, of an ask or of a stream.
+    pub(super) fn on_read(&mut self, index: u32, result: Result<u32, FileError>, transfer: Transfer) {
+        let Some(entry) = self.table.get(index) else { return self.ring.return_transfer(transfer) };
+        if entry.end == End::Cancelling {
+            self.ring.return_transfer(transfer);
+            return self.finish_teardown(index);
+        }
+        let Some(open) = &entry.ask else { return self.stream_read(index, result, transfer) };
+        let file = open.files.iter().flatten().next().copied();
+        let read = result.and_then(|len| {
+            let bytes = self.ring.transfer_bytes(&transfer)[..len as usize].to_vec();
+            let file = file.ok_or(FileError::Io(0))?;
+            Ok((bytes, self.ring.measure(file)?))
+        });
+        self.ring.return_transfer(transfer);
+        self.resume(index, Arrival::Read(read));
+    }
+
+    pub(super) fn on_listed(&mut self, index: u32, result: Result<Box<Listing>, FileError>) {
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.end == End::Cancelling {
+            return self.finish_teardown(index);
+        }
+        self.resume(index, Arrival::Listed(result));
+    }
+
+    /// Goes on with a connection's exchange.
+    fn resume(&mut self, index: u32, arrival: Arrival) {
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.slot.is_none() {
+            entry.slot = self.ring.take_slot();
+        }
+        let Some(slot) = &mut entry.slot else {
+            if let Some(open) = &mut entry.ask {
+                open.arrived = Some(Box::new(arrival));
+            }
+            return self.await_slot(index);
+        };
+        let Some(mut open) = entry.ask.take() else { return };
+        let stage = &mut self.stages[slot.number()];
+        let mut view = self.ring.fill(slot);
+        let resumed = self.core.resume(entry.peer, &open.held, open.tag, arrival.view(), &mut view, stage);
+        match resumed {
+            Resumed::Waits(ask, tag) => {
+                open.tag = tag;
+                entry.ask = Some(open);
+                self.start_ask(index, ask);
+            }
+            Resumed::Answered { close } => {
+                if close {
+                    entry.end = End::AfterSend { linger: entry.backlog() > 0 };
+                }
+                self.close_ask(index, open, None);
+            }
+            Resumed::Body(mut out) => {
+                if let Some(linger) = &mut out.close {
+                    *linger |= entry.backlog() > 0;
+                }
+                self.close_ask(index, open, out.file());
+                self.start_body(index, out);
+            }
+        }
+        self.settle(index);
+    }
+
+    /// A send slot is free for what arrived meanwhile.
+    pub(super) fn resume_arrived(&mut self, index: u32) {
+        let arrived = self.table.get(index).and_then(|entry| entry.ask.as_mut()).and_then(|open| open.arrived.take());
+        if let Some(arrival) = arrived {
+            self.resume(index, *arrival);
+        }
+    }
+
+    /// Ends an ask: closes its files but for the one that goes on as a body.
+    pub(super) fn close_ask(&mut self, index: u32, open: OpenAsk, kept: Option<FileId>) {
+        let OpenAsk { held, files, .. } = open;
+        self.core.give_held(held);
+        let Some(entry) = self.table.get(index) else { return };
+        let token = entry.token(OpKind::CloseFile, index);
+        for file in files.into_iter().flatten().filter(|file| Some(*file) != kept) {
+            self.ring.submit(token, Op::CloseFile { file });
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Close is a protocol (decision 8): FIN after the last byte, hear the peer out if it may still be sending, cancel what
+//! is in flight, and free the slot only behind the last completion.
+
+use slipring_ring::{Instant, Op, OpKind, OpToken, Ring};
+
+use super::Shard;
+use super::table::{End, Recv};
+use crate::conn::TimedOut;
+use crate::handler::Handler;
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    /// Our last byte was sent. `linger`: the peer may still be sending, and a reset would take our answer from it.
+    pub(super) fn begin_close(&mut self, index: u32, linger: bool) {
+        let now = self.ring.now();
+        let Some(entry) = self.table.get(index) else { return };
+        if !linger || entry.conn.is_half_closed() || matches!(entry.end, End::Lingering | End::Cancelling) {
+            return self.teardown(index);
+        }
+        entry.end = End::Lingering;
+        entry.conn.begin_linger(now, &self.core.rules);
+        entry.in_flight += 1;
+        let (token, socket) = (entry.token(OpKind::Shutdown, index), entry.socket);
+        self.ring.submit(token, Op::Shutdown { socket });
+        self.drop_inbound(index);
+        self.arm_recv(index);
+        self.arm_timer(index);
+    }
+
+    /// An answer cannot be finished: the connection ends short of what was promised, so that the peer knows.
+    pub(super) fn abort(&mut self, index: u32) {
+        let now = self.ring.now();
+        self.core.metrics.aborted += 1;
+        if let Some(stream) = self.table.get(index).and_then(|entry| entry.stream.as_ref()) {
+            self.log.append(&mut self.ring, now, &stream.log, &mut self.core.metrics);
+        }
+        self.teardown(index);
+    }
+
+    /// Asks every operation of a connection to end; the socket is closed behind the last.
+    pub(super) fn teardown(&mut self, index: u32) {
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.end != End::Cancelling {
+            entry.end = End::Cancelling;
+            let sending = entry.sending;
+            let streaming = entry.stream.is_some();
+            if let Some(slot) = entry.slot.take() {
+                self.return_slot(slot);
+            }
+            self.pause_recv(index);
+            if sending {
+                self.cancel(index, OpKind::Send);
+            }
+            if streaming {
+                self.cancel(index, OpKind::Poll);
+            }
+        }
+        self.finish_teardown(index);
+    }
+
+    fn cancel(&mut self, index: u32, kind: OpKind) {
+        let Some(entry) = self.table.get(index) else { return };
+        let target = entry.token(kind, index);
+        self.ring.submit(target.with_kind(OpKind::Cancel), Op::Cancel { target });
+    }
+
+    /// Frees the connection when nothing of it is in flight any more.
+    pub(super) fn finish_teardown(&mut self, index: u32) {
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.in_flight > 0 || entry.end != End::Cancelling {
+            return;
+        }
+        self.wheel.remove(&mut self.table, index);
+        self.drop_inbound(index);
+        let Some(entry) = self.table.get(index) else { return };
+        let close_file = entry.token(OpKind::CloseFile, index);
+        let held = entry.conn.take_held();
+        if let Some(stream) = entry.stream.take() {
+            self.ring.submit(close_file, Op::CloseFile { file: stream.file });
+        }
+        if let Some(open) = entry.ask.take() {
+            self.core.handler.abandoned(open.tag);
+            self.close_ask(index, open, None);
+        }
+        if let Some(held) = held {
+            self.core.give_held(held);
+        }
+        let entry = self.table.remove(index);
+        self.ring.submit(entry.token(OpKind::Close, index), Op::Close { socket: entry.socket });
+        if let Some(slot) = entry.slot {
+            self.return_slot(slot);
+        }
+        self.resume_accepts();
+    }
+
+    /// A shutdown or close was done.
+    pub(super) fn on_done(&mut self, token: OpToken) {
+        if token.kind() == OpKind::Shutdown
+            && let Some(entry) = self.table.find(token)
+        {
+            entry.in_flight -= 1;
+            self.finish_teardown(token.slot());
+        }
+    }
+
+    /// A stream's socket has room again, or is broken.
+    pub(super) fn on_room(&mut self, index: u32, ready: bool) {
+        let Some(entry) = self.table.get(index) else { return };
+        match entry.end {
+            End::Cancelling => self.finish_teardown(index),
+            _ if ready => self.stream_next(index),
+            _ => self.abort(index),
+        }
+    }
+
+    /// The bucket of a connection fired.
+    pub(super) fn on_timer(&mut self, index: u32, now: Instant) {
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.end == End::Cancelling {
+            return;
+        }
+        let verdict = entry.conn.handle_timeout(now);
+        if verdict != TimedOut::NotYet {
+            self.core.metrics.timeouts += 1;
+        }
+        match verdict {
+            TimedOut::NotYet => self.arm_timer(index),
+            TimedOut::Close(_) => self.begin_close(index, true),
+            TimedOut::Answer408(_) => self.answer_timeout(index),
+            TimedOut::Abort(_) if entry.end == End::Lingering => self.teardown(index),
+            TimedOut::Abort(_) => self.abort(index),
+        }
+    }
+
+    fn answer_timeout(&mut self, index: u32) {
+        let now = self.ring.now();
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.slot.is_none() {
+            entry.slot = self.ring.take_slot();
+        }
+        let Some(slot) = &mut entry.slot else { return self.teardown(index) };
+        if entry.sending {
+            // A 100 Continue that the peer does not take.
+            return self.teardown(index);
+        }
+        let held = entry.conn.take_held();
+        entry.conn.begin_timeout_answer(now, &self.core.rules);
+        let stage = &mut self.stages[slot.number()];
+        self.core.time_out(entry.peer, &mut self.ring.fill(slot), stage);
+        entry.end = End::AfterSend { linger: true };
+        if let Some(held) = held {
+            self.core.give_held(held);
+        }
+        if let Some(entry) = self.table.get(index)
+            && entry.recv == Recv::Starved
+        {
+            entry.recv = Recv::Off;
+        }
+        self.drop_inbound(index);
+        self.settle(index);
+    }
+}

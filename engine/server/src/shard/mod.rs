@@ -1,0 +1,349 @@
+//! The shard: one ring, its connections, and the loop that turns completions into answers.
+//!
+//! A tick: wait, which submits everything; route each completion by its kind; serve the ready list; fire timers; send
+//! what the tick wrote. No handler runs while the completion queue is being read, and a connection's answers of one tick
+//! leave in one send.
+
+mod accept;
+mod asks;
+mod close;
+mod core;
+mod drain;
+mod limits;
+mod log_writer;
+mod mailbox;
+mod receive;
+mod send;
+mod stream;
+mod table;
+mod wheel;
+
+pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
+pub use mailbox::{Mailbox, Message};
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, Ring, RingLost, SinkId};
+
+use crate::conn::Rules;
+use crate::handler::{Handler, Site};
+use crate::metrics::Metrics;
+use core::Core;
+use drain::Drain;
+use log_writer::LogWriter;
+use mailbox::Inbox;
+use table::{End, Table};
+use wheel::Wheel;
+
+/// What a shard is told when it is made.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Sizes.
+    pub limits: ShardLimits,
+    /// What a connection may do.
+    pub rules: Rules,
+    /// What all answers have in common.
+    pub site: Site,
+    /// How many listeners the ring has.
+    pub listeners: u16,
+    /// Where log lines go; `None` keeps none.
+    pub log: Option<SinkId>,
+    /// Whether every answer gets a line, or only messages and errors.
+    pub log_access: bool,
+    /// How long a line may wait for others.
+    pub log_delay: Duration,
+    /// How long a drain may take.
+    pub drain_timeout: Duration,
+    /// How long a drain waits for a connection's next request.
+    pub drain_idle: Duration,
+}
+
+impl ShardConfig {
+    /// For so many connections on one listener, with what users of `python3 -m http.server` expect, and no log.
+    pub fn new(connections_max: usize) -> Self {
+        Self {
+            limits: ShardLimits::new(connections_max),
+            rules: Rules::COMMAND,
+            site: Site::new(),
+            listeners: 1,
+            log: None,
+            log_access: true,
+            log_delay: Duration::from_millis(250),
+            drain_timeout: Duration::from_secs(30),
+            drain_idle: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Connections, handler and ring of one core. It shares nothing.
+pub struct Shard<R: Ring, H: Handler> {
+    ring: R,
+    core: Core<H>,
+    table: Table,
+    wheel: Wheel,
+    log: LogWriter,
+    limits: ShardLimits,
+    batch: Option<Batch>,
+    /// Log lines of the answers in each send slot, by its number.
+    stages: Vec<Vec<u8>>,
+    /// Connections whose slot is to be sent at the end of the tick.
+    dirty: Vec<u32>,
+    /// Connections with input left, in turn.
+    ready: VecDeque<u32>,
+    /// Connections that wait for a send slot, a transfer buffer, a receive buffer.
+    slots_waiting: VecDeque<u32>,
+    streams_waiting: VecDeque<u32>,
+    starved: VecDeque<u32>,
+    /// Memory of inbound buffers, for reuse.
+    inbound_pool: Vec<Vec<u8>>,
+    listeners: Vec<accept::Accepting>,
+    drain: Drain,
+    drain_timeout: Duration,
+    drain_idle: Duration,
+    inbox: Inbox,
+    mailbox: Mailbox,
+    second: u64,
+    stopped: bool,
+}
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    /// A shard on this ring, whose handler comes from `factory`. It listens from its first tick on.
+    pub fn new(ring: R, config: ShardConfig, factory: Box<dyn FnMut() -> H>) -> Self {
+        let limits = config.limits;
+        let (mailbox, inbox) = mailbox::mailbox(ring.waker());
+        let first_reserved = limits.connections_max as u32;
+        let slots = limits.ring.send_slots as usize;
+        let mut shard = Self {
+            core: Core::new(factory, config.site, config.rules, config.log_access && config.log.is_some()),
+            table: Table::new(limits.connections_max),
+            wheel: Wheel::new(ring.now()),
+            log: LogWriter::new(config.log, first_reserved + LOG_TOKEN, config.log_delay),
+            batch: Some(Batch::new()),
+            stages: (0..slots).map(|_| Vec::with_capacity(256)).collect(),
+            dirty: Vec::with_capacity(limits.connections_max.min(4096)),
+            ready: VecDeque::with_capacity(256),
+            slots_waiting: VecDeque::new(),
+            streams_waiting: VecDeque::new(),
+            starved: VecDeque::new(),
+            inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
+            listeners: (0..config.listeners).map(|_| accept::Accepting::default()).collect(),
+            drain: Drain::No,
+            drain_timeout: config.drain_timeout,
+            drain_idle: config.drain_idle,
+            inbox,
+            mailbox,
+            second: u64::MAX,
+            stopped: false,
+            limits,
+            ring,
+        };
+        shard.read_time();
+        for listener in 0..config.listeners {
+            shard.arm_accept(ListenerId(listener));
+        }
+        shard
+    }
+
+    /// How to reach this shard from another thread.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox.clone()
+    }
+
+    /// What it counted so far.
+    pub fn metrics(&self) -> &Metrics {
+        &self.core.metrics
+    }
+
+    /// Connections at the moment.
+    pub fn connections(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Its ring, for what stands around a simulated one.
+    pub fn ring_mut(&mut self) -> &mut R {
+        &mut self.ring
+    }
+
+    /// Its handler.
+    pub fn handler(&self) -> &H {
+        &self.core.handler
+    }
+
+    /// Serves until it was drained or stopped.
+    ///
+    /// # Errors
+    /// When the ring is lost.
+    pub fn run(&mut self) -> Result<(), RingLost> {
+        while !self.is_done() {
+            self.tick()?;
+        }
+        self.log.end(&mut self.ring);
+        Ok(())
+    }
+
+    /// Whether [`Self::run`] would return.
+    pub fn is_done(&self) -> bool {
+        self.stopped || (matches!(self.drain, Drain::Closed { .. }) && self.table.len() == 0 && self.log.is_quiet())
+    }
+
+    /// One turn of the loop.
+    ///
+    /// # Errors
+    /// When the ring is lost.
+    pub fn tick(&mut self) -> Result<(), RingLost> {
+        let Some(mut batch) = self.batch.take() else { return Ok(()) };
+        let until = self.next_deadline();
+        let waited = self.ring.wait(until, &mut batch);
+        self.read_time();
+        for completion in batch.drain() {
+            self.route(completion);
+        }
+        self.batch = Some(batch);
+        waited?;
+        self.serve_ready();
+        self.fire_timers();
+        self.serve_starved();
+        self.serve_waiting_streams();
+        self.flush();
+        self.flush_log();
+        self.pursue_drain();
+        Ok(())
+    }
+
+    fn next_deadline(&self) -> Option<Deadline> {
+        if !self.ready.is_empty() {
+            return Some(Deadline::at(Instant::ORIGIN));
+        }
+        let next = self.wheel.next().min(self.log.due()).min(self.drain.next()).min(self.accept_retry());
+        (next != Deadline::NEVER).then_some(next)
+    }
+
+    /// Renews the dates, and once a second looks after what changes slowly.
+    fn read_time(&mut self) {
+        let wall = self.ring.wall();
+        self.core.scratch.wall = wall;
+        self.core.scratch.now = self.ring.now();
+        self.core.scratch.date.update(wall.secs);
+        let second = self.ring.now().nanos() / 1_000_000_000;
+        if second != self.second {
+            self.second = second;
+            self.ring.refresh_roots();
+            self.core.handler.service_actions();
+        }
+    }
+
+    #[inline]
+    fn route(&mut self, completion: Completion) {
+        let Completion { token, outcome, more } = completion;
+        let index = token.slot();
+        match outcome {
+            Outcome::Received(result) => self.on_received(token, result, more),
+            Outcome::Sent(result, slot) => self.on_sent(token, result, slot),
+            Outcome::Accepted(result) => self.on_accepted(token, result, more),
+            Outcome::Streamed(result, transfer) => {
+                self.landed(index);
+                self.on_streamed(index, result, transfer);
+            }
+            Outcome::Ready(result) => {
+                self.landed(index);
+                self.on_room(index, result.is_ok());
+            }
+            Outcome::Read(result, transfer) => {
+                self.landed(index);
+                self.on_read(index, result, transfer);
+            }
+            Outcome::Opened(result) => {
+                self.landed(index);
+                self.on_opened(index, result);
+            }
+            Outcome::Listed(result) => {
+                self.landed(index);
+                self.on_listed(index, result);
+            }
+            Outcome::Written(result, transfer) => {
+                self.log.written(&mut self.ring, result, transfer);
+            }
+            Outcome::Done => self.on_done(token),
+            Outcome::Woken => self.on_woken(),
+            // A server never connects; a cancelled operation tells its own end.
+            Outcome::Cancelled(_) | Outcome::Connected(_) => {}
+        }
+    }
+
+    /// One of a connection's operations ended.
+    #[inline]
+    fn landed(&mut self, index: u32) {
+        if let Some(entry) = self.table.get(index) {
+            entry.in_flight -= 1;
+        }
+    }
+
+    fn on_woken(&mut self) {
+        let mut drain = false;
+        let mut stop = false;
+        self.inbox.take(|message| match message {
+            Message::Drain => drain = true,
+            Message::Stop => stop = true,
+        });
+        self.stopped |= stop;
+        if drain {
+            self.begin_drain();
+        }
+    }
+
+    fn flush_log(&mut self) {
+        let now = self.ring.now();
+        let ending = matches!(self.drain, Drain::Closed { .. }) && self.table.len() == 0;
+        self.log.flush(&mut self.ring, now, ending);
+    }
+
+    /// Puts a connection into the wheel if its deadline came nearer.
+    #[inline]
+    fn arm_timer(&mut self, index: u32) {
+        if let Some(deadline) = self.table.get(index).and_then(|entry| entry.overdue_link()) {
+            self.wheel.put(&mut self.table, index, deadline);
+        }
+    }
+
+    fn fire_timers(&mut self) {
+        let now = self.ring.now();
+        while let Some(index) = self.wheel.fire(&mut self.table, now) {
+            self.on_timer(index, now);
+        }
+    }
+
+    /// Puts a connection on the ready list.
+    fn make_ready(&mut self, index: u32) {
+        if let Some(entry) = self.table.get(index)
+            && !entry.ready
+        {
+            entry.ready = true;
+            self.ready.push_back(index);
+        }
+    }
+
+    /// Gives everything that is on the ready list now one turn.
+    fn serve_ready(&mut self) {
+        for _ in 0..self.ready.len() {
+            let Some(index) = self.ready.pop_front() else { return };
+            let Some(entry) = self.table.get(index) else { continue };
+            entry.ready = false;
+            if entry.end == End::Open {
+                self.turn_inbound(index);
+            }
+        }
+    }
+}
+
+impl<R: Ring, H: Handler> std::fmt::Debug for Shard<R, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shard").field("connections", &self.table.len()).finish_non_exhaustive()
+    }
+}
+
+/// The log's token slot, behind the listeners'.
+const LOG_TOKEN: u32 = 32;
+
+/// Inbound buffers kept for reuse.
+const INBOUND_KEPT_MAX: usize = 256;

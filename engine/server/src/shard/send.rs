@@ -1,0 +1,224 @@
+//! Answers on their way: one send in flight per connection, carrying every answer of its tick.
+
+use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
+
+use super::Shard;
+use super::core::OutOfSlot;
+use super::stream::Stream;
+use super::table::End;
+use crate::conn::Phase;
+use crate::handler::{BodySource, Handler};
+
+impl<R: Ring, H: Handler> Shard<R, H> {
+    /// After a turn or a resumed exchange: send what was written, or go on at once when nothing was.
+    #[inline]
+    pub(super) fn settle(&mut self, index: u32) {
+        let Some(entry) = self.table.get(index) else { return };
+        match &entry.slot {
+            Some(slot) if slot.unsent() > 0 => {
+                if !entry.dirty {
+                    entry.dirty = true;
+                    self.dirty.push(index);
+                }
+            }
+            _ => {
+                if let Some(slot) = entry.slot.take() {
+                    self.return_slot(slot);
+                }
+                self.after_answers(index);
+            }
+        }
+        self.arm_timer(index);
+    }
+
+    /// Sends what this tick wrote.
+    pub(super) fn flush(&mut self) {
+        while let Some(index) = self.dirty.pop() {
+            let Some(entry) = self.table.get(index) else { continue };
+            entry.dirty = false;
+            self.send(index);
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, index: u32) {
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.sending || entry.end == End::Cancelling {
+            return;
+        }
+        let Some(slot) = entry.slot.take() else { return };
+        entry.sending = true;
+        entry.in_flight += 1;
+        let (token, socket) = (entry.token(OpKind::Send, index), entry.socket);
+        self.ring.submit(token, Op::Send { socket, slot });
+    }
+
+    #[inline]
+    pub(super) fn on_sent(&mut self, token: OpToken, result: Result<u32, SendError>, slot: SendSlot) {
+        let index = token.slot();
+        let now = self.ring.now();
+        let Some(entry) = self.table.find(token) else { return self.return_slot(slot) };
+        entry.in_flight -= 1;
+        entry.sending = false;
+        match result {
+            Ok(_) if slot.unsent() == 0 => {
+                let stage = &mut self.stages[slot.number()];
+                self.log.append(&mut self.ring, now, stage, &mut self.core.metrics);
+                self.return_slot(slot);
+                self.after_answers(index);
+            }
+            Ok(_) if entry.end != End::Cancelling => {
+                entry.conn.handle_progress(now, &self.core.rules);
+                entry.sending = true;
+                entry.in_flight += 1;
+                let socket = entry.socket;
+                self.ring.submit(token, Op::Send { socket, slot });
+            }
+            _ => {
+                // The peer is gone; what it asked for still stands in the log.
+                let stage = &mut self.stages[slot.number()];
+                self.log.append(&mut self.ring, now, stage, &mut self.core.metrics);
+                self.return_slot(slot);
+                self.lose(index);
+            }
+        }
+    }
+
+    /// Ends the use of a slot; a connection that waits for one has its turn.
+    #[inline]
+    pub(super) fn return_slot(&mut self, slot: SendSlot) {
+        self.stages[slot.number()].clear();
+        self.ring.return_slot(slot);
+        if !self.slots_waiting.is_empty() {
+            self.serve_slot_waiter();
+        }
+    }
+
+    #[cold]
+    fn serve_slot_waiter(&mut self) {
+        if let Some(index) = self.slots_waiting.pop_front() {
+            let has_arrival =
+                self.table.get(index).is_some_and(|e| e.ask.as_ref().is_some_and(|ask| ask.arrived.is_some()));
+            if has_arrival { self.resume_arrived(index) } else { self.make_ready(index) }
+        }
+    }
+
+    /// No send slot is free: wait for one.
+    pub(super) fn await_slot(&mut self, index: u32) {
+        self.core.metrics.slots_exhausted += 1;
+        self.slots_waiting.push_back(index);
+    }
+
+    /// Everything written so far has left: what is next for this connection?
+    #[inline]
+    pub(super) fn after_answers(&mut self, index: u32) {
+        let now = self.ring.now();
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.sending || entry.ask.is_some() {
+            return;
+        }
+        if entry.slot.as_ref().is_some_and(|slot| slot.unsent() > 0) {
+            if !entry.dirty {
+                entry.dirty = true;
+                self.dirty.push(index);
+            }
+            return;
+        }
+        if entry.stream.is_some() {
+            if entry.end != End::Cancelling {
+                self.stream_next(index);
+            } else {
+                self.finish_teardown(index);
+            }
+            return;
+        }
+        match entry.end {
+            End::AfterSend { linger } => self.begin_close(index, linger),
+            End::Cancelling => self.finish_teardown(index),
+            End::Lingering => {}
+            End::Open => {
+                if entry.conn.phase() == Phase::Answering {
+                    entry.conn.handle_answered(now, &self.core.rules);
+                    self.go_on(index);
+                } else if entry.conn.is_half_closed() && !entry.ready {
+                    // What is left can never be a whole request (row H12).
+                    self.teardown(index);
+                } else {
+                    self.arm_recv(index);
+                }
+            }
+        }
+    }
+
+    /// Between requests.
+    #[inline]
+    fn go_on(&mut self, index: u32) {
+        let draining = self.core.draining;
+        let Some(entry) = self.table.get(index) else { return };
+        if entry.backlog() > 0 {
+            self.make_ready(index);
+        } else if entry.conn.is_half_closed() {
+            self.begin_close(index, false);
+        } else if draining {
+            self.begin_close(index, true);
+        } else {
+            self.arm_recv(index);
+        }
+        self.arm_timer(index);
+    }
+
+    /// Starts what an answer goes on with outside its slot.
+    pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
+        let OutOfSlot { spilled, source, body_bytes, log, close } = out;
+        debug_assert!(body_bytes > 0 || spilled.is_some(), "a body outside the slot is not empty");
+        let attached = spilled.is_none_or(|bytes| self.attach_owned(index, bytes));
+        let attached = attached
+            && match source {
+                BodySource::None => true,
+                BodySource::Owned(bytes) => self.attach_owned(index, bytes),
+                BodySource::Blob(blob, range) => {
+                    let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
+                    slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
+                }
+                BodySource::File(file, range) => return self.start_stream(index, file, range, log, close),
+            };
+        let Some(entry) = self.table.get(index) else { return };
+        if let Some(slot) = &entry.slot {
+            self.stages[slot.number()].extend_from_slice(&log);
+        }
+        if let Some(linger) = close {
+            entry.end = End::AfterSend { linger };
+            self.drop_inbound(index);
+        }
+        if !attached {
+            self.abort(index);
+        }
+    }
+
+    /// Puts memory behind what the slot holds, to be freed when it was sent.
+    fn attach_owned(&mut self, index: u32, bytes: Vec<u8>) -> bool {
+        let len = bytes.len() as u32;
+        let Some(blob) = self.ring.freeze(bytes) else { return false };
+        let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
+        let attached = slot.is_some_and(|slot| self.ring.attach(slot, blob, 0..len));
+        self.ring.release(blob);
+        attached
+    }
+
+    fn start_stream(
+        &mut self,
+        index: u32,
+        file: slipring_ring::FileId,
+        range: std::ops::Range<u64>,
+        log: Vec<u8>,
+        close: Option<bool>,
+    ) {
+        let now = self.ring.now();
+        let stat = self.ring.measure(file);
+        let Some(entry) = self.table.get(index) else { return };
+        let Ok(stat) = stat else { return self.abort(index) };
+        let mut stream = Stream::new(file, stat, range, now);
+        (stream.log, stream.close) = (log, close);
+        entry.stream = Some(Box::new(stream));
+    }
+}

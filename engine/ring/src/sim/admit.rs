@@ -1,0 +1,135 @@
+//! What is checked as an operation is handed over: the caller's part of the contract, enforced with a panic.
+
+use super::kernel::Kernel;
+use super::ops::{Busy, Work};
+use super::trace::fingerprint;
+use super::world::World;
+use crate::op::Op;
+use crate::token::{OpKind, OpToken};
+
+impl Kernel {
+    /// Takes an operation and its buffers over.
+    pub(super) fn admit(&mut self, world: &mut World, token: OpToken, op: Op<'_>) {
+        let kind = kind_of(&op);
+        assert!(token.kind() == kind, "a {kind:?} with the token of a {:?}", token.kind());
+        let work = self.take_over(world, op);
+        occupy(world, &work);
+        world.note(name_of(kind), &[token.to_bits(), detail(&work)]);
+        self.submit(token, work);
+    }
+
+    fn take_over(&mut self, world: &World, op: Op<'_>) -> Work {
+        match op {
+            Op::Accept { listener } => {
+                assert!(!world.network.listeners[usize::from(listener.0)].closed, "an accept on a closed listener");
+                Work::Accept { listener }
+            }
+            Op::Recv { socket, multishot } => Work::Recv { socket, multishot },
+            Op::Send { socket, slot } => {
+                let mark = self.slots.depart(&slot);
+                Work::Send { socket, slot, mark }
+            }
+            Op::Stream { socket, transfer, start, end } => {
+                let mark = self.transfers.depart(&transfer, start, end);
+                Work::Stream { socket, transfer, start, end, mark }
+            }
+            Op::Poll { socket } => Work::Poll { socket },
+            Op::Shutdown { socket } => Work::Shutdown { socket },
+            Op::Close { socket } => Work::Close { socket },
+            Op::CloseFile { file } => Work::CloseFile { file },
+            Op::Cancel { target } => Work::Cancel { target },
+            Op::Open { root, path } => Work::Open { root, path: path.into() },
+            Op::Read { file, offset, len, transfer } => {
+                self.transfers.depart_empty(&transfer, len);
+                Work::Read { file, offset, len, transfer }
+            }
+            Op::List { file } => Work::List { file },
+            Op::Write { sink, transfer, start, end } => {
+                assert!(usize::from(sink.0) < world.sinks.len(), "there is no sink {}", sink.0);
+                let mark = self.transfers.depart(&transfer, start, end);
+                Work::Write { sink, transfer, start, end, mark }
+            }
+            Op::Connect { to, from } => Work::Connect { to, from },
+        }
+    }
+}
+
+/// Asserts that the descriptor is open, and idle if it is to be closed; counts the operation.
+fn occupy(world: &mut World, work: &Work) {
+    match work.busy() {
+        Busy::Nothing => {}
+        Busy::Socket(socket) => {
+            let conn = &mut world.network.conns[socket as usize];
+            assert!(conn.is_socket() && !conn.closing, "socket {socket} is closed");
+            if let Work::Close { .. } = work {
+                assert!(conn.in_flight == 0, "socket {socket} is closed with {} operations in flight", conn.in_flight);
+                conn.closing = true;
+            }
+            conn.in_flight += 1;
+        }
+        Busy::File(file) => {
+            let open = &mut world.files.open[file as usize];
+            assert!(open.open && !open.closing, "file {file} is closed");
+            if let Work::CloseFile { .. } = work {
+                assert!(open.in_flight == 0, "file {file} is closed with {} operations in flight", open.in_flight);
+                open.closing = true;
+            }
+            open.in_flight += 1;
+        }
+    }
+}
+
+fn kind_of(op: &Op<'_>) -> OpKind {
+    match op {
+        Op::Accept { .. } => OpKind::Accept,
+        Op::Recv { .. } => OpKind::Recv,
+        Op::Send { .. } => OpKind::Send,
+        Op::Stream { .. } => OpKind::Stream,
+        Op::Poll { .. } => OpKind::Poll,
+        Op::Shutdown { .. } => OpKind::Shutdown,
+        Op::Close { .. } => OpKind::Close,
+        Op::CloseFile { .. } => OpKind::CloseFile,
+        Op::Cancel { .. } => OpKind::Cancel,
+        Op::Open { .. } => OpKind::Open,
+        Op::Read { .. } => OpKind::Read,
+        Op::List { .. } => OpKind::List,
+        Op::Write { .. } => OpKind::Write,
+        Op::Connect { .. } => OpKind::Connect,
+    }
+}
+
+/// The line of a submission in the trace.
+fn name_of(kind: OpKind) -> &'static str {
+    match kind {
+        OpKind::Accept => "submit accept",
+        OpKind::Recv => "submit receive",
+        OpKind::Send => "submit send",
+        OpKind::Stream => "submit stream",
+        OpKind::Poll => "submit poll",
+        OpKind::Shutdown => "submit shutdown",
+        OpKind::Close => "submit close",
+        OpKind::CloseFile => "submit close file",
+        OpKind::Cancel => "submit cancel",
+        OpKind::Open => "submit open",
+        OpKind::Read => "submit read",
+        OpKind::List => "submit list",
+        OpKind::Write => "submit write",
+        OpKind::Connect => "submit connect",
+        OpKind::Wake => "submit wake",
+    }
+}
+
+/// What tells one submission of a kind from another: what is sent, else on what.
+fn detail(work: &Work) -> u64 {
+    match work {
+        Work::Send { mark, .. } | Work::Stream { mark, .. } | Work::Write { mark, .. } => *mark,
+        Work::Cancel { target } => target.to_bits(),
+        Work::Open { path, .. } => fingerprint(path),
+        Work::Read { offset, .. } => *offset,
+        Work::Accept { listener } => u64::from(listener.0),
+        _ => match work.busy() {
+            Busy::Socket(index) | Busy::File(index) => u64::from(index),
+            Busy::Nothing => 0,
+        },
+    }
+}

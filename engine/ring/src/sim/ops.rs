@@ -1,0 +1,155 @@
+//! Operations in flight: what each needs to be carried out, and the rule of one per token slot and kind.
+
+use std::net::SocketAddr;
+
+use slab::Slab;
+
+use crate::buffer::{SendSlot, Transfer};
+use crate::op::{FileId, ListenerId, RootId, SinkId, Socket};
+use crate::token::{OpKind, OpToken};
+
+/// An operation that the simulated kernel holds.
+pub(super) struct Flying {
+    pub(super) token: OpToken,
+    pub(super) work: Work,
+    /// Tells this operation from later ones in the same place of the table.
+    pub(super) serial: u64,
+    /// It is due at an instant, rather than waiting until a socket or listener is ready.
+    pub(super) scheduled: bool,
+    /// When it is due it ends cancelled.
+    pub(super) cancelled: bool,
+}
+
+/// [`crate::Op`] as the kernel keeps it.
+pub(super) enum Work {
+    Accept { listener: ListenerId },
+    Recv { socket: Socket, multishot: bool },
+    Send { socket: Socket, slot: SendSlot, mark: u64 },
+    Stream { socket: Socket, transfer: Transfer, start: u32, end: u32, mark: u64 },
+    Poll { socket: Socket },
+    Shutdown { socket: Socket },
+    Close { socket: Socket },
+    CloseFile { file: FileId },
+    Cancel { target: OpToken },
+    Open { root: RootId, path: Box<[u8]> },
+    Read { file: FileId, offset: u64, len: u32, transfer: Transfer },
+    List { file: FileId },
+    Write { sink: SinkId, transfer: Transfer, start: u32, end: u32, mark: u64 },
+    Connect { to: SocketAddr, from: Option<SocketAddr> },
+}
+
+/// The descriptor that an operation keeps busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Busy {
+    Nothing,
+    Socket(u32),
+    File(u32),
+}
+
+impl Work {
+    pub(super) fn busy(&self) -> Busy {
+        match self {
+            Work::Recv { socket, .. }
+            | Work::Send { socket, .. }
+            | Work::Stream { socket, .. }
+            | Work::Poll { socket }
+            | Work::Shutdown { socket }
+            | Work::Close { socket } => Busy::Socket(socket.0),
+            Work::CloseFile { file } | Work::Read { file, .. } | Work::List { file } => Busy::File(file.0),
+            Work::Accept { .. }
+            | Work::Cancel { .. }
+            | Work::Open { .. }
+            | Work::Write { .. }
+            | Work::Connect { .. } => Busy::Nothing,
+        }
+    }
+
+    /// Whether a disk takes its time over it.
+    pub(super) fn is_file_work(&self) -> bool {
+        matches!(self, Work::Open { .. } | Work::Read { .. } | Work::List { .. } | Work::Write { .. })
+    }
+
+    /// Drops the operation of a ring that is dropped itself: its handles come back to nobody.
+    pub(super) fn forget(self) {
+        match self {
+            Work::Send { slot, .. } => _ = slot.into_index(),
+            Work::Stream { transfer, .. } | Work::Read { transfer, .. } | Work::Write { transfer, .. } => {
+                _ = transfer.into_index();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Kinds of which a token slot has at most one in flight, and which can be cancelled.
+fn is_exclusive(kind: OpKind) -> bool {
+    !matches!(kind, OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::Cancel | OpKind::Wake)
+}
+
+/// Whether two kinds exclude one another on a token slot: a ring may keep one transfer buffer for each.
+fn collide(one: OpKind, other: OpKind) -> bool {
+    let lends_transfer = |kind| matches!(kind, OpKind::Stream | OpKind::Read | OpKind::Write);
+    one == other || (lends_transfer(one) && lends_transfer(other))
+}
+
+/// All operations in flight.
+#[derive(Default)]
+pub(super) struct Ops {
+    pub(super) table: Slab<Flying>,
+    /// By token slot: the exclusive operations whose final completion was not handed out.
+    by_slot: Vec<Vec<Entry>>,
+    serial: u64,
+}
+
+struct Entry {
+    token: OpToken,
+    at: usize,
+    serial: u64,
+}
+
+impl Ops {
+    /// Takes an operation in; its place in the table.
+    pub(super) fn insert(&mut self, token: OpToken, work: Work) -> u32 {
+        self.serial += 1;
+        let serial = self.serial;
+        let at = self.table.insert(Flying { token, work, serial, scheduled: false, cancelled: false });
+        if is_exclusive(token.kind()) {
+            self.enter(Entry { token, at, serial });
+        }
+        at as u32
+    }
+
+    fn enter(&mut self, entry: Entry) {
+        let (slot, kind) = (entry.token.slot() as usize, entry.token.kind());
+        if self.by_slot.len() <= slot {
+            self.by_slot.resize_with(slot + 1, Vec::new);
+        }
+        let entries = &mut self.by_slot[slot];
+        if let Some(other) = entries.iter().map(|entry| entry.token.kind()).find(|&other| collide(other, kind)) {
+            panic!("a {kind:?} of token slot {slot} while a {other:?} of it is in flight");
+        }
+        entries.push(entry);
+    }
+
+    /// The final completion of `token` was handed out.
+    pub(super) fn retire(&mut self, token: OpToken) {
+        if is_exclusive(token.kind()) {
+            self.by_slot[token.slot() as usize].retain(|entry| entry.token.kind() != token.kind());
+        }
+    }
+
+    /// Where the operation of `token` is, if it was not carried out yet.
+    pub(super) fn find(&self, token: OpToken) -> Option<u32> {
+        let entry = self.by_slot.get(token.slot() as usize)?.iter().find(|entry| entry.token == token)?;
+        let flying = self.table.get(entry.at)?;
+        (flying.serial == entry.serial).then_some(entry.at as u32)
+    }
+}
+
+impl Drop for Ops {
+    fn drop(&mut self) {
+        for flying in self.table.drain() {
+            flying.work.forget();
+        }
+    }
+}

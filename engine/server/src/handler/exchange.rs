@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use slipring_ring::{BlobId, FileId, Peer, RootId};
+use slipring_ring::{BlobId, FileId, Instant, Peer, RootId};
 use slipring_wire::command::Command;
 use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
@@ -413,6 +413,12 @@ impl<'a> Exchange<'a> {
     /// Now, for a log line (row S52).
     pub fn log_date_time_string(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.scratch.date.log_text())
+    }
+
+    /// The monotonic time of this tick.
+    #[inline]
+    pub fn now(&self) -> Instant {
+        self.scratch.now
     }
 
     /// Whole seconds since 1970-01-01, of this tick.

@@ -58,7 +58,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// When an accept that failed is to be tried again.
     pub(super) fn accept_retry(&self) -> Deadline {
-        self.listeners.iter().filter_map(|state| state.retry).min().unwrap_or(Deadline::NEVER)
+        if self.table.is_full() || self.drain.is_closing() {
+            return Deadline::NEVER;
+        }
+        self.listeners.iter().filter(|state| !state.armed).filter_map(|state| state.retry).min().unwrap_or(Deadline::NEVER)
     }
 
     /// Tries again where it is time, and where there is room again.

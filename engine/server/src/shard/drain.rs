@@ -86,7 +86,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     self.resume_accepts();
                 }
             }
-            Drain::Refusing { until, give_up } if until.passed(now) => {
+            Drain::Refusing { until, give_up } if until.passed(now) || self.accept_retry().passed(now) => {
                 self.drain = Drain::Closing { give_up };
                 self.pause_accepts();
                 self.close_when_emptied(give_up);

@@ -6,13 +6,16 @@ use slipring_ring::{Deadline, FileError, Instant, Op, OpKind, OpToken, Ring, Sin
 
 use crate::metrics::Metrics;
 
-/// The log of one shard into one sink.
+/// The log of one shard into one sink. Its two buffers are its own from start to end, so that busy streams do not cost
+/// log lines.
 pub(super) struct LogWriter {
     sink: Option<SinkId>,
     token: OpToken,
     /// The buffer that lines go to, and how much of it is filled.
     filling: Option<Transfer>,
     filled: usize,
+    /// The buffer that is next.
+    spare: Option<Transfer>,
     /// What is being written: first byte, behind the last.
     flying: Option<(u32, u32)>,
     /// When the first unwritten line is to be written at the latest.
@@ -21,47 +24,48 @@ pub(super) struct LogWriter {
 }
 
 impl LogWriter {
-    /// Lines for `sink` wait at most `delay`; `None` throws them away.
-    pub(super) fn new(sink: Option<SinkId>, token_slot: u32, delay: Duration) -> Self {
+    /// Lines for `sink` wait at most `delay`; without a sink they are thrown away.
+    pub(super) fn new(ring: &mut impl Ring, sink: Option<SinkId>, token_slot: u32, delay: Duration) -> Self {
         Self {
             sink,
             token: OpToken::new(OpKind::Write, 0, token_slot),
-            filling: None,
+            filling: sink.and_then(|_| ring.take_transfer()),
             filled: 0,
+            spare: sink.and_then(|_| ring.take_transfer()),
             flying: None,
             due: Deadline::NEVER,
             delay,
         }
     }
 
-    /// Appends whole lines, or drops and counts them when there is no room.
+    /// Appends whole lines, or drops and counts them when both buffers are full.
     #[inline]
     pub(super) fn append(&mut self, ring: &mut impl Ring, now: Instant, lines: &[u8], metrics: &mut Metrics) {
         if lines.is_empty() || self.sink.is_none() {
             return;
         }
-        if self.filling.is_none() {
-            self.filling = ring.take_transfer();
-            self.filled = 0;
-        }
         let count = memchr::memchr_iter(b'\n', lines).count() as u64;
-        let Some(buffer) = &mut self.filling else {
+        if self.put(ring, lines) {
+            metrics.log_lines += count;
+        } else {
             metrics.log_dropped_lines += count;
             return;
-        };
-        let Some(place) = ring.transfer_bytes_mut(buffer).get_mut(self.filled..self.filled + lines.len()) else {
-            metrics.log_dropped_lines += count;
-            return;
-        };
-        place.copy_from_slice(lines);
-        metrics.log_lines += count;
-        if self.filled == 0 {
+        }
+        if self.filled == lines.len() {
             self.due = now.after(self.delay);
         }
-        self.filled += lines.len();
         if self.filled >= FLUSH_BYTES {
             self.due = Deadline::at(now);
         }
+    }
+
+    fn put(&mut self, ring: &mut impl Ring, lines: &[u8]) -> bool {
+        let Some(buffer) = &mut self.filling else { return false };
+        let end = self.filled + lines.len();
+        let Some(place) = ring.transfer_bytes_mut(buffer).get_mut(self.filled..end) else { return false };
+        place.copy_from_slice(lines);
+        self.filled = end;
+        true
     }
 
     /// When [`Self::flush`] has something to do.
@@ -76,6 +80,7 @@ impl LogWriter {
             && (all || self.due.passed(now))
             && let (Some(transfer), Some(sink)) = (self.filling.take(), self.sink)
         {
+            self.filling = self.spare.take();
             let end = std::mem::take(&mut self.filled) as u32;
             self.flying = Some((0, end));
             ring.submit(self.token, Op::Write { sink, transfer, start: 0, end });
@@ -92,7 +97,8 @@ impl LogWriter {
                 ring.submit(self.token, Op::Write { sink, transfer, start, end });
             }
             // A sink that fails (disk full, reader gone) loses these lines; the server serves on.
-            _ => ring.return_transfer(transfer),
+            _ if self.filling.is_none() => self.filling = Some(transfer),
+            _ => self.spare = Some(transfer),
         }
     }
 
@@ -103,7 +109,7 @@ impl LogWriter {
 
     /// Gives the buffers back, unwritten lines with them.
     pub(super) fn end(&mut self, ring: &mut impl Ring) {
-        if let Some(transfer) = self.filling.take() {
+        for transfer in [self.filling.take(), self.spare.take()].into_iter().flatten() {
             ring.return_transfer(transfer);
         }
         self.filled = 0;

@@ -109,7 +109,7 @@ pub struct Shard<R: Ring, H: Handler> {
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// A shard on this ring, whose handler comes from `factory`. It listens from its first tick on.
-    pub fn new(ring: R, config: ShardConfig, factory: Box<dyn FnMut() -> H>) -> Self {
+    pub fn new(mut ring: R, config: ShardConfig, factory: Box<dyn FnMut() -> H>) -> Self {
         let limits = config.limits;
         let (mailbox, inbox) = mailbox::mailbox(ring.waker());
         let first_reserved = limits.connections_max as u32;
@@ -118,7 +118,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             core: Core::new(factory, config.site, config.rules, config.log_access && config.log.is_some()),
             table: Table::new(limits.connections_max),
             wheel: Wheel::new(ring.now()),
-            log: LogWriter::new(config.log, first_reserved + LOG_TOKEN, config.log_delay),
+            log: LogWriter::new(&mut ring, config.log, first_reserved + LOG_TOKEN, config.log_delay),
             batch: Some(Batch::new()),
             stages: (0..slots).map(|_| Vec::with_capacity(256)).collect(),
             dirty: Vec::with_capacity(limits.connections_max.min(4096)),

@@ -23,6 +23,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             _ => {
                 if let Some(slot) = entry.slot.take() {
+                    self.log_stage(&slot);
                     self.return_slot(slot);
                 }
                 self.after_answers(index);
@@ -62,8 +63,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         entry.sending = false;
         match result {
             Ok(_) if slot.unsent() == 0 => {
-                let stage = &mut self.stages[slot.number()];
-                self.log.append(&mut self.ring, now, stage, &mut self.core.metrics);
+                self.log_stage(&slot);
                 self.return_slot(slot);
                 self.after_answers(index);
             }
@@ -76,12 +76,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             _ => {
                 // The peer is gone; what it asked for still stands in the log.
-                let stage = &mut self.stages[slot.number()];
-                self.log.append(&mut self.ring, now, stage, &mut self.core.metrics);
+                self.log_stage(&slot);
                 self.return_slot(slot);
                 self.lose(index);
             }
         }
+    }
+
+    /// What a slot carried has left, or never will: its lines go to the log.
+    #[inline]
+    fn log_stage(&mut self, slot: &SendSlot) {
+        let now = self.ring.now();
+        self.log.append(&mut self.ring, now, &self.stages[slot.number()], &mut self.core.metrics);
     }
 
     /// Ends the use of a slot; a connection that waits for one has its turn.
@@ -96,17 +102,23 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     #[cold]
     fn serve_slot_waiter(&mut self) {
-        if let Some(index) = self.slots_waiting.pop_front() {
-            let has_arrival =
-                self.table.get(index).is_some_and(|e| e.ask.as_ref().is_some_and(|ask| ask.arrived.is_some()));
-            if has_arrival { self.resume_arrived(index) } else { self.make_ready(index) }
+        while let Some(index) = self.slots_waiting.pop_front() {
+            let Some(entry) = self.table.get(index).filter(|entry| entry.awaits_slot) else { continue };
+            entry.awaits_slot = false;
+            let has_arrival = entry.ask.as_ref().is_some_and(|ask| ask.arrived.is_some());
+            return if has_arrival { self.resume_arrived(index) } else { self.make_ready(index) };
         }
     }
 
     /// No send slot is free: wait for one.
     pub(super) fn await_slot(&mut self, index: u32) {
         self.core.metrics.slots_exhausted += 1;
-        self.slots_waiting.push_back(index);
+        if let Some(entry) = self.table.get(index)
+            && !entry.awaits_slot
+        {
+            entry.awaits_slot = true;
+            self.slots_waiting.push_back(index);
+        }
     }
 
     /// Everything written so far has left: what is next for this connection?
@@ -140,7 +152,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 if entry.conn.phase() == Phase::Answering {
                     entry.conn.handle_answered(now, &self.core.rules);
                     self.go_on(index);
-                } else if entry.conn.is_half_closed() && !entry.ready {
+                } else if entry.conn.is_half_closed() && !entry.ready && !entry.awaits_slot {
                     // What is left can never be a whole request (row H12).
                     self.teardown(index);
                 } else {

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) dirty: bool,
     /// On the list of connections that have work left.
     pub(super) ready: bool,
+    /// On the list of connections that wait for a send slot.
+    pub(super) awaits_slot: bool,
     /// Bytes that our end discarded while lingering.
     pub(super) lingered: u32,
     /// Where answers are being written.
@@ -177,6 +179,7 @@ impl Entry {
             sending: false,
             dirty: false,
             ready: false,
+            awaits_slot: false,
             lingered: 0,
             slot: None,
             inbound: Vec::new(),

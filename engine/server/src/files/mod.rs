@@ -1,0 +1,267 @@
+//! Serving files: from a target to a file beneath a root, and from a file to an answer.
+//!
+//! This handler makes no system call: it asks the ring to open, read and list, so every fault of a file system can be
+//! simulated. A small file's whole answer is kept in the [`cache`]; a large one is streamed in fixed memory.
+
+mod answer;
+mod cache;
+mod conditional;
+mod fill;
+mod listing;
+mod mime;
+mod range;
+
+use std::time::Duration;
+
+use slab::Slab;
+use slipring_ring::{FileError, FileId, FileKind, FileStat, RootId};
+use slipring_wire::target::{NormalPath, normalize};
+
+use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
+use cache::Cache;
+use fill::Fill;
+
+/// What to serve, and how.
+#[derive(Clone, Debug)]
+pub struct FileOptions {
+    /// Beneath which root.
+    pub root: RootId,
+    /// A directory without an index shows its names.
+    pub listing: bool,
+    /// Names that stand for a directory, in order.
+    pub index: Vec<String>,
+    /// Bytes of all cached answers of one shard.
+    pub cache_bytes_max: usize,
+    /// Bytes of a file whose answer is cached.
+    pub cache_file_bytes_max: u64,
+    /// How long a cached answer is sent without looking at its file.
+    pub revalidate: Duration,
+}
+
+impl FileOptions {
+    /// As users of `python3 -m http.server` expect: listings on, `index.html` and `index.htm` (row F10).
+    pub fn new(root: RootId) -> Self {
+        Self {
+            root,
+            listing: true,
+            index: vec!["index.html".into(), "index.htm".into()],
+            cache_bytes_max: 64 << 20,
+            cache_file_bytes_max: 16 * 1024,
+            revalidate: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Answers GET and HEAD with the files beneath a root.
+#[derive(Debug)]
+pub struct FileHandler {
+    options: FileOptions,
+    cache: Cache,
+    fills: Slab<Fill>,
+    /// Where paths are brought to normal form, and the key of the one at hand.
+    scratch: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl Handler for FileHandler {
+    const COMMANDS: Commands<Self> = Commands::new().on("GET", Self::do_get).on("HEAD", Self::do_get);
+
+    fn resume(&mut self, x: &mut Exchange<'_>, tag: u32, arrived: Arrived<'_>) -> Reply {
+        match arrived {
+            Arrived::Opened(result) => self.opened(x, tag, result),
+            Arrived::Read(result) => self.filled(x, tag, result),
+            Arrived::Listed(Ok(names)) => listing::answer(x, names),
+            Arrived::Listed(Err(error)) => refuse(x, error),
+        }
+    }
+
+    fn abandoned(&mut self, tag: u32) {
+        if let Some(key) = tag.checked_sub(FILL) {
+            self.fills.try_remove(key as usize);
+        }
+    }
+}
+
+/// Tags: what an open is for. An index's number is added to `INDEX`, a fill's key to `FILL`.
+const FILE: u32 = 0;
+const DIRECTORY: u32 = 1;
+const LIST: u32 = 2;
+const INDEX: u32 = 16;
+const FILL: u32 = 256;
+
+impl FileHandler {
+    /// A handler with an empty cache.
+    pub fn new(options: FileOptions) -> Self {
+        Self {
+            cache: Cache::new(options.cache_bytes_max),
+            fills: Slab::new(),
+            scratch: Vec::with_capacity(4096),
+            key: Vec::with_capacity(4096),
+            options,
+        }
+    }
+
+    #[inline]
+    fn do_get(&mut self, x: &mut Exchange) -> Reply {
+        if let Err(status) = self.resolve(x) {
+            return x.send_error(status);
+        }
+        let now = x.now();
+        if let Some(entry) = self.cache.find(&self.key, now, self.options.revalidate) {
+            return answer::cached(x, entry);
+        }
+        if self.key_is_directory() {
+            self.ask_index(x, 0)
+        } else {
+            x.ask_open(FILE, self.options.root, &self.key)
+        }
+    }
+
+    /// Brings the target's path to its key: the normal path, with a slash behind it if it names a directory. `Err` is
+    /// the status of the refusal.
+    #[inline]
+    fn resolve(&mut self, x: &Exchange<'_>) -> Result<(), u16> {
+        let target = x.head().path_and_query(x.head_bytes());
+        let NormalPath { path, directory, hidden, .. } =
+            normalize(target, &mut self.scratch).map_err(|error| error.status())?;
+        if hidden || path.len() > PATH_BYTES_MAX {
+            return Err(404);
+        }
+        self.key.clear();
+        self.key.extend_from_slice(path);
+        if directory {
+            self.key.push(b'/');
+        }
+        Ok(())
+    }
+
+    fn key_is_directory(&self) -> bool {
+        self.key.ends_with(b"/")
+    }
+
+    /// The key without its slash: what is opened.
+    fn path(&self) -> &[u8] {
+        self.key.strip_suffix(b"/").unwrap_or(&self.key)
+    }
+
+    fn ask_index(&mut self, x: &mut Exchange<'_>, number: u32) -> Reply {
+        let Some(name) = self.options.index.get(number as usize) else {
+            return x.ask_open(DIRECTORY, self.options.root, self.path());
+        };
+        self.scratch.clear();
+        let directory: &[u8] = if self.key == b"/" { b"" } else { &self.key };
+        self.scratch.extend_from_slice(directory);
+        self.scratch.extend_from_slice(name.as_bytes());
+        x.ask_open(INDEX + number, self.options.root, &self.scratch)
+    }
+
+    fn opened(&mut self, x: &mut Exchange<'_>, tag: u32, result: Result<(FileId, FileStat), FileError>) -> Reply {
+        if let Err(status) = self.resolve(x) {
+            return x.send_error(status);
+        }
+        match (tag, result) {
+            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => self.found(x, file, stat),
+            (FILE, Ok((_, stat))) if stat.kind == FileKind::Directory => answer::redirect_to_directory(x),
+            (DIRECTORY, Ok((file, stat))) if stat.kind == FileKind::Directory => {
+                if self.options.listing {
+                    x.ask_list(LIST, file)
+                } else {
+                    x.send_error_with(404, Some("No permission to list directory"), None)
+                }
+            }
+            (INDEX.., Err(FileError::DescriptorLimit)) => refuse(x, FileError::DescriptorLimit),
+            (INDEX.., _) => self.ask_index(x, tag - INDEX + 1),
+            (_, Ok(_)) => refuse(x, FileError::NotServable),
+            (_, Err(error)) => refuse(x, error),
+        }
+    }
+
+    /// A regular file is open: answer from the cache if it is still that file, fill it if it is small, or stream.
+    fn found(&mut self, x: &mut Exchange<'_>, file: FileId, stat: FileStat) -> Reply {
+        let now = x.now();
+        if let Some(entry) = self.cache.confirm(&self.key, &stat, now) {
+            return answer::cached(x, entry);
+        }
+        self.cache.remove(&self.key);
+        if stat.size > self.options.cache_file_bytes_max {
+            return answer::streamed(x, &self.content_path(), file, &stat);
+        }
+        let key = self.fills.insert(Fill::new(file, stat)) as u32;
+        x.ask_read(FILL + key, file, 0, stat.size as u32 + 1)
+    }
+
+    /// Goes on with a fill: reads to the end, then looks whether the file is still what was opened (decision 14).
+    fn filled(&mut self, x: &mut Exchange<'_>, tag: u32, result: Result<(&[u8], FileStat), FileError>) -> Reply {
+        let key = tag.wrapping_sub(FILL) as usize;
+        if let Err(status) = self.resolve(x) {
+            return x.send_error(status);
+        }
+        let Some(fill) = self.fills.get_mut(key) else { return x.send_error(500) };
+        let (bytes, stat) = match result {
+            Ok(read) => read,
+            Err(error) => {
+                self.fills.remove(key);
+                return refuse(x, error);
+            }
+        };
+        match fill.read(bytes, stat) {
+            fill::Step::More { offset, len } => x.ask_read(tag, fill.file, offset, len),
+            fill::Step::Unsteady => {
+                let fill = self.fills.remove(key);
+                answer::streamed(x, &self.content_path(), fill.file, &stat)
+            }
+            fill::Step::Complete => {
+                let fill = self.fills.remove(key);
+                self.keep_and_answer(x, fill, stat)
+            }
+        }
+    }
+
+    fn keep_and_answer(&mut self, x: &mut Exchange<'_>, fill: Fill, stat: FileStat) -> Reply {
+        let entry = answer::prepare(x, &self.content_path(), fill.bytes, &stat);
+        if !is_settled(&stat, x.now_s()) {
+            // Written so lately that another write could leave the same time stamps: not to be trusted.
+            return answer::cached(x, &entry);
+        }
+        let now = x.now();
+        match self.cache.insert(&self.key, entry, now) {
+            Ok(entry) => answer::cached(x, entry),
+            Err(entry) => answer::cached(x, &entry),
+        }
+    }
+
+    /// The name that the content type follows from.
+    fn content_path(&self) -> Vec<u8> {
+        if self.key_is_directory() { b"index.html".to_vec() } else { self.key.clone() }
+    }
+}
+
+/// A path that no file system call takes (Linux `PATH_MAX`, with room for an index's name).
+const PATH_BYTES_MAX: usize = 4000;
+
+/// How old a file's last change must be before its time stamps tell one version from the next, in seconds.
+const SETTLED_S: u64 = 2;
+
+fn is_settled(stat: &FileStat, now_s: u64) -> bool {
+    let changed = stat.modified_s.max(stat.changed_s);
+    u64::try_from(changed).unwrap_or(0).saturating_add(SETTLED_S) <= now_s
+}
+
+/// What a file error means to a peer: whether a file exists beneath the surface is not told (row F12).
+fn refuse(x: &mut Exchange<'_>, error: FileError) -> Reply {
+    match error {
+        FileError::NotFound | FileError::OutsideRoot | FileError::NotServable => {
+            x.send_error_with(404, Some("File not found"), None)
+        }
+        FileError::Denied => {
+            x.log_error(format_args!("permission denied: {}", x.path().escape_ascii()));
+            x.send_error_with(404, Some("File not found"), None)
+        }
+        FileError::DescriptorLimit => x.send_error_fields(503, None, &[("Retry-After", b"1")]),
+        FileError::Cancelled | FileError::Io(_) => {
+            x.log_error(format_args!("{error}: {}", x.path().escape_ascii()));
+            x.send_error(500)
+        }
+    }
+}
+

@@ -18,9 +18,9 @@
 //! down; so no load leaves the input, and no byte is copied unless the whole input is shorter than one vector.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8,
-    _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_srli_epi16, _mm_loadu_si128,
+    __m256i, _mm_loadu_si128, _mm256_add_epi8, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8,
+    _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16,
 };
 
 use crate::class::{is_target_break, is_token};
@@ -126,7 +126,9 @@ fn note(mut bits: u64, at: u32, lines: usize, outline: &mut Outline) -> usize {
         bits &= bits.wrapping_sub(1);
     }
     let mut more = more.iter_mut();
-    while bits != 0 && let Some(end) = more.next() {
+    while bits != 0
+        && let Some(end) = more.next()
+    {
         *end = at + bits.trailing_zeros();
         bits &= bits.wrapping_sub(1);
     }

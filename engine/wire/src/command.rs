@@ -65,6 +65,32 @@ impl Command {
         }
     }
 
+    /// The command whose token, zero-filled to eight bytes, is this little-endian number. All standard tokens fit.
+    #[inline]
+    pub(crate) const fn from_word(token: u64) -> Self {
+        const GET: u64 = word(b"GET");
+        const HEAD: u64 = word(b"HEAD");
+        const POST: u64 = word(b"POST");
+        const PUT: u64 = word(b"PUT");
+        const DELETE: u64 = word(b"DELETE");
+        const CONNECT: u64 = word(b"CONNECT");
+        const OPTIONS: u64 = word(b"OPTIONS");
+        const TRACE: u64 = word(b"TRACE");
+        const PATCH: u64 = word(b"PATCH");
+        match token {
+            GET => Self::Get,
+            HEAD => Self::Head,
+            POST => Self::Post,
+            PUT => Self::Put,
+            DELETE => Self::Delete,
+            CONNECT => Self::Connect,
+            OPTIONS => Self::Options,
+            TRACE => Self::Trace,
+            PATCH => Self::Patch,
+            _ => Self::Other,
+        }
+    }
+
     /// The place in a table of [`COUNT`](Self::COUNT) entries.
     #[inline]
     pub const fn index(self) -> usize {
@@ -94,6 +120,17 @@ impl fmt::Display for Command {
     }
 }
 
+/// At most eight bytes as a number, the first byte lowest.
+const fn word(bytes: &[u8]) -> u64 {
+    let mut word = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        word |= (bytes[at] as u64) << (8 * at);
+        at += 1;
+    }
+    word
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +139,7 @@ mod tests {
     fn names_and_tokens_are_inverse() {
         for (index, command) in Command::STANDARD.into_iter().enumerate() {
             assert_eq!(Command::from_token(command.name().as_bytes()), command);
+            assert_eq!(Command::from_word(word(command.name().as_bytes())), command);
             assert_eq!(command.index(), index);
         }
         assert_eq!(Command::Other.index() + 1, Command::COUNT);

@@ -106,33 +106,55 @@ impl KnownField {
     /// The known field whose name stands in `input` from `start` to `stop`, in any case. All bytes of it are token
     /// bytes.
     ///
-    /// The first eight bytes of the name, folded to lower case, pick one candidate by a multiplicative hash; the other
-    /// bytes are compared as words. Most other names end at the hash. Setting bit 5 folds letters and changes `^` and
-    /// `_` among the token bytes; no token byte becomes a letter or a hyphen that was not one.
+    /// The first eight bytes of the name, folded to lower case, pick one candidate by a multiplicative hash, and most
+    /// other names end there. The name of a candidate is compared as words that may overlap. Setting bit 5 folds
+    /// letters, and changes `^` and `_` among the token bytes; no token byte becomes a letter or a hyphen that was not
+    /// one.
     #[inline]
     pub(crate) fn recognise(input: &[u8], start: usize, stop: usize) -> Option<Self> {
         let len = stop - start;
         // A complete head has at least `:` CR LF CR LF behind a name, so this fails only for names that are shorter
         // than any known one.
-        let first = u64::from_le_bytes(*input.get(start..)?.first_chunk()?);
-        let mask = u64::MAX >> (64 - 8 * len.clamp(1, 8));
-        let first = (first | FOLD) & mask;
+        let first = first_word(input, start, len)? | FOLD & MASKS[len.min(8)];
         let slot = &SLOTS[hash(first, len)];
         if slot.first != first || slot.len as usize != len {
             return None;
         }
-        let rest = input.get(start..stop)?.get(8..).unwrap_or_default();
-        rest.eq_ignore_ascii_case(slot.rest).then_some(slot.field)
+        let same = len <= 8
+            || (word_at(input, stop - 8)? | FOLD == slot.last
+                && (len <= 16 || word_at(input, start + 8)? | FOLD == slot.middle));
+        same.then_some(slot.field)
     }
 }
 
+/// The eight bytes at `at` as a number, the first byte lowest.
+#[inline]
+fn word_at(input: &[u8], at: usize) -> Option<u64> {
+    input.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+/// The first eight of the `len` bytes at `at`, or all of fewer, as a number; none when the input ends too early to be
+/// read as a whole word.
+#[inline]
+pub(crate) fn first_word(input: &[u8], at: usize, len: usize) -> Option<u64> {
+    Some(word_at(input, at)? & MASKS[len.min(8)])
+}
+
+/// All bits of so many bytes.
+static MASKS: [u64; 9] =
+    [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff, 0xff_ffff_ffff, 0xffff_ffff_ffff, u64::MAX >> 8, u64::MAX];
+
 const FOLD: u64 = u64::from_le_bytes([0x20; 8]);
 
-/// One candidate of [`KnownField::recognise`].
+/// One candidate of [`KnownField::recognise`]: its name of at most 24 bytes as three words.
 #[derive(Clone, Copy)]
 struct Slot {
+    /// The first eight bytes, or all of a shorter name.
     first: u64,
-    rest: &'static [u8],
+    /// The second eight bytes of a name of more than sixteen.
+    middle: u64,
+    /// The last eight bytes of a name of more than eight.
+    last: u64,
     len: u8,
     field: KnownField,
 }
@@ -148,17 +170,19 @@ const fn hash(first: u64, len: usize) -> usize {
 }
 
 static SLOTS: [Slot; 1 << SLOT_BITS] = {
-    let empty = Slot { first: 0, rest: b"", len: 0, field: KnownField::Host };
+    let empty = Slot { first: 0, middle: 0, last: 0, len: 0, field: KnownField::Host };
     let mut slots = [empty; 1 << SLOT_BITS];
     let mut index = 0;
     while index < KnownField::COUNT {
         let field = KnownField::ALL[index];
         let name = field.name().as_bytes();
-        let first = word(name);
-        let slot = hash(first, name.len());
+        let len = name.len();
+        assert!(len <= 24, "a name of more than three words");
+        let slot = hash(word(name), len);
         assert!(slots[slot].len == 0, "two known names share a slot");
-        let rest: &[u8] = if name.len() > 8 { name.split_at(8).1 } else { b"" };
-        slots[slot] = Slot { first, rest, len: name.len() as u8, field };
+        let last = if len > 8 { word(name.split_at(len - 8).1) } else { 0 };
+        let middle = if len > 16 { word(name.split_at(8).1) } else { 0 };
+        slots[slot] = Slot { first: word(name), middle, last, len: len as u8, field };
         index += 1;
     }
     slots

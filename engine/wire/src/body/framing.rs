@@ -47,14 +47,17 @@ pub const LENGTH_MAX: u64 = i64::MAX as u64;
 pub fn parse_length(value: &[u8]) -> Result<u64, RejectReason> {
     match value {
         [b'0'] => Ok(0),
-        [b'1'..=b'9', ..] => {
-            value.iter().try_fold(0, push_digit).filter(|&length| length <= LENGTH_MAX).ok_or(RejectReason::LengthSyntax)
-        }
+        [b'1'..=b'9', ..] => value
+            .iter()
+            .copied()
+            .try_fold(0, push_digit)
+            .filter(|&length| length <= LENGTH_MAX)
+            .ok_or(RejectReason::LengthSyntax),
         _ => Err(RejectReason::LengthSyntax),
     }
 }
 
-fn push_digit(number: u64, digit: &u8) -> Option<u64> {
+fn push_digit(number: u64, digit: u8) -> Option<u64> {
     match digit {
         b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
         _ => None,

@@ -2,7 +2,8 @@
 
 use slipring_scan::{Kernel, LINES_MAX, Outline};
 
-use super::{patient, plain};
+use super::patient::Stop;
+use super::{meaning, patient, plain};
 use crate::body::framing::BodyFraming;
 use crate::command::Command;
 use crate::error::Reject;
@@ -163,7 +164,7 @@ impl KnownLines {
 
 // A line number fits a byte, a known field fits a bit, and there is a line for each field.
 const _: () = assert!(LINES_MAX <= 256 && KnownField::COUNT <= 32);
-const _: () = assert!(FIELD_COUNT_CAPACITY + 1 <= LINES_MAX);
+const _: () = assert!(FIELD_COUNT_CAPACITY < LINES_MAX);
 
 impl RequestHead {
     /// An empty head, with the fastest kernel of this processor.
@@ -184,9 +185,12 @@ impl RequestHead {
     #[inline]
     pub fn parse(&mut self, input: &[u8], limits: &Limits, tolerance: Tolerance) -> Parsed {
         let shape = self.kernel.outline(input, &mut self.outline);
-        match plain::read(self, shape, input, limits) {
-            Some(parsed) => parsed,
-            None => self.parse_patiently(input, limits, tolerance),
+        if !plain::read(self, shape, input, limits) {
+            return self.parse_patiently(input, limits, tolerance);
+        }
+        match meaning::settle(self, input) {
+            Ok(()) => Parsed::Complete,
+            Err(reject) => Parsed::Reject(reject),
         }
     }
 
@@ -194,7 +198,11 @@ impl RequestHead {
     #[cold]
     #[inline(never)]
     pub(super) fn parse_patiently(&mut self, input: &[u8], limits: &Limits, tolerance: Tolerance) -> Parsed {
-        patient::read(self, input, limits, tolerance)
+        match patient::read(self, input, limits, tolerance) {
+            Ok(()) => Parsed::Complete,
+            Err(Stop::Partial) => Parsed::Partial,
+            Err(Stop::Reject(reject)) => Parsed::Reject(reject),
+        }
     }
 
     /// Bytes of the head, from the start of the input to the first byte behind the empty line.

@@ -24,8 +24,11 @@ pub(super) fn read(input: &[u8], line: Range<usize>, tolerance: Tolerance) -> Re
     let lenient = tolerance == Tolerance::Lenient;
     let content = line.start..if lenient { trim_end(input, line.clone()) } else { line.end };
     check_bytes(input, content.clone())?;
-    let words = Words::split(input, content.clone(), lenient)
-        .ok_or(Reject::quoting(RejectReason::RequestLineSyntax, line.start, line.end))?;
+    let words = Words::split(input, content.clone(), lenient).ok_or(Reject::quoting(
+        RejectReason::RequestLineSyntax,
+        line.start,
+        line.end,
+    ))?;
     let (version, minor) = words.version(input, lenient)?;
     let (method, target) = words.method_and_target(input, &line, lenient)?;
     if !is_token(&input[method.clone()]) || method.len() > METHOD_BYTES_MAX {
@@ -170,7 +173,9 @@ impl Facts {
     pub(super) fn locate(&mut self, parts: &Parts) {
         let start = self.target.start as usize;
         self.form = parts.form;
-        self.authority = Span::new(start + parts.authority.start, start + parts.authority.end);
+        if !parts.authority.is_empty() {
+            self.authority = Span::new(start + parts.authority.start, start + parts.authority.end);
+        }
         self.path = Span::new(start + parts.path.start, start + parts.path.end);
     }
 }

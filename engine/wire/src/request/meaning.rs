@@ -1,6 +1,6 @@
 //! What the recognised fields mean: framing, Host, Connection, Expect.
 
-use super::head::{ConnectionOptions, Expect, Parsed, RequestHead};
+use super::head::{ConnectionOptions, Expect, RequestHead};
 use crate::body::framing::{self, BodyFraming};
 use crate::error::{Reject, RejectReason};
 use crate::field::{KnownField, Lines, list};
@@ -9,15 +9,7 @@ use crate::version::Version;
 
 /// Decides what the fields of a complete head mean, and whether it is refused for it.
 #[inline]
-pub(super) fn settle(head: &mut RequestHead, input: &[u8]) -> Parsed {
-    match judge(head, input) {
-        Ok(()) => Parsed::Complete,
-        Err(reject) => Parsed::Reject(reject),
-    }
-}
-
-#[inline]
-fn judge(head: &mut RequestHead, input: &[u8]) -> Result<(), Reject> {
+pub(super) fn settle(head: &mut RequestHead, input: &[u8]) -> Result<(), Reject> {
     if head.known.has(KnownField::ContentLength) || head.known.has(KnownField::TransferEncoding) {
         head.facts.framing = framing(head, input)
             .map_err(|reason| reject(head, KnownField::TransferEncoding, KnownField::ContentLength, reason))?;
@@ -36,10 +28,10 @@ fn framing(head: &RequestHead, input: &[u8]) -> Result<BodyFraming, RejectReason
     let length = head.single(KnownField::ContentLength, input);
     let coding = head.single(KnownField::TransferEncoding, input);
     let framing = framing::of_request(head.facts.version, length, coding)?;
-    match head.facts.tolerated && framing.announces_body() {
-        true => Err(RejectReason::ToleratedBody),
-        false => Ok(framing),
+    if head.facts.tolerated && framing.announces_body() {
+        return Err(RejectReason::ToleratedBody);
     }
+    Ok(framing)
 }
 
 /// A refusal at the line of `field` or, if there is none, of `other`; else at the start.

@@ -1,10 +1,10 @@
 //! Request heads: bytes to meaning.
 //!
-//! [`RequestHead::parse`] has two ways through a head that give equal answers. The *plain* way ([`plain`]) takes the
+//! [`RequestHead::parse`] has two ways through a head that give equal answers. The *plain* way (`plain`) takes the
 //! outline that a scan kernel made and looks at a few bytes per line; it knows only well-formed heads in the common
-//! shape. Whatever it does not understand goes the *patient* way ([`patient`]), line by line and byte by byte, which
+//! shape. Whatever it does not understand goes the *patient* way (`patient`), line by line and byte by byte, which
 //! knows every tolerance and every refusal. What the recognised fields mean is decided in one place for both
-//! ([`meaning`]).
+//! (`meaning`).
 
 mod head;
 mod line;

@@ -12,9 +12,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
-
-use super::head::{Parsed, RequestHead, Tolerance};
+use super::head::{RequestHead, Tolerance};
 use super::{line, meaning};
 use crate::error::{Reject, RejectReason};
 use crate::field::KnownField;
@@ -22,8 +20,10 @@ use crate::limits::{EMPTY_LINES_MAX, FIELD_COUNT_CAPACITY, Limits};
 use crate::version::Version;
 
 /// Why reading stopped before the end of the head.
-enum Stop {
+pub(super) enum Stop {
+    /// The input ended.
     Partial,
+    /// Something is wrong.
     Reject(Reject),
 }
 
@@ -34,30 +34,22 @@ impl From<Reject> for Stop {
 }
 
 /// Reads a head and notes in `head` what it found.
-pub(super) fn read(head: &mut RequestHead, input: &[u8], limits: &Limits, tolerance: Tolerance) -> Parsed {
+pub(super) fn read(head: &mut RequestHead, input: &[u8], limits: &Limits, tolerance: Tolerance) -> Result<(), Stop> {
     let mut lines = LineReader { input, at: 0, limits, tolerance, bare: false };
-    match read_lines(head, &mut lines) {
-        Ok(parsed) => parsed,
-        Err(Stop::Partial) => Parsed::Partial,
-        Err(Stop::Reject(reject)) => Parsed::Reject(reject),
-    }
-}
-
-fn read_lines(head: &mut RequestHead, lines: &mut LineReader<'_>) -> Result<Parsed, Stop> {
-    check_tls(lines.input)?;
+    check_tls(input)?;
     lines.skip_empty()?;
-    let line = lines.next(lines.limits.request_line_bytes_max, RejectReason::RequestLineTooLong)?;
-    head.facts = line::read(lines.input, line, lines.tolerance)?;
+    let line = lines.next(limits.request_line_bytes_max, RejectReason::RequestLineTooLong)?;
+    head.facts = line::read(input, line, tolerance)?;
     head.known.clear();
     head.outline.clear();
     head.outline.push(head.facts.method.end, lines.at as u32 - 1);
     // Two words are the whole request (row S25); with its version spelled out it has a head like any other (row R11).
     if head.facts.version != Version::Http09 || head.facts.target.end != head.facts.line.end {
-        read_fields(head, lines)?;
+        read_fields(head, &mut lines)?;
     }
     head.facts.head_len = lines.at as u32;
     head.facts.tolerated |= lines.bare;
-    Ok(meaning::settle(head, lines.input))
+    Ok(meaning::settle(head, input)?)
 }
 
 /// A TLS handshake record of any version begins with these two bytes (row R25).
@@ -153,7 +145,7 @@ impl LineReader<'_> {
     /// The next line without its line end, which is at most `line_max` bytes long with it.
     fn next(&mut self, line_max: u32, too_long: RejectReason) -> Result<Range<usize>, Stop> {
         let start = self.at;
-        let feed = memchr(b'\n', &self.input[start..]).map(|feed| start + feed);
+        let feed = (start..self.input.len()).find(|&at| self.input[at] == b'\n');
         self.check_len(start, feed.map_or(self.input.len(), |feed| feed + 1), line_max, too_long)?;
         let feed = feed.ok_or(Stop::Partial)?;
         self.at = feed + 1;

@@ -6,23 +6,21 @@
 
 use slipring_scan::{Outline, Shape};
 
-use super::head::{Facts, KnownLines, Parsed, RequestHead, Span};
+use super::head::{Facts, KnownLines, RequestHead, Span};
 use super::line::purpose;
-use super::meaning;
 use crate::command::Command;
-use crate::field::KnownField;
+use crate::field::{KnownField, first_word};
 use crate::limits::{Limits, METHOD_BYTES_MAX};
 use crate::target;
 use crate::version::Version;
 
-/// Reads the head that `head.outline` describes. None when it is not plain; what `head` says then is not to be used.
+/// Reads the head that `head.outline` describes. False when it is not plain; what `head` says then is not to be used.
 #[inline]
-pub(super) fn read(head: &mut RequestHead, shape: Shape, input: &[u8], limits: &Limits) -> Option<Parsed> {
-    let plain = shape == Shape::Whole
+pub(super) fn read(head: &mut RequestHead, shape: Shape, input: &[u8], limits: &Limits) -> bool {
+    shape == Shape::Whole
         && within(head, limits)
         && request_line(head, input)
-        && field_lines(&head.outline, &mut head.known, input);
-    plain.then(|| meaning::settle(head, input))
+        && field_lines(&head.outline, &mut head.known, input)
 }
 
 /// Lines are measured one by one only when the whole head is longer than a line may be.
@@ -39,15 +37,19 @@ fn within(head: &RequestHead, limits: &Limits) -> bool {
 fn request_line(head: &mut RequestHead, input: &[u8]) -> bool {
     let (method_end, end) = (head.outline.stop(0), head.outline.end(0));
     let target = Span::new(method_end + 1, head.outline.target_break());
-    let version = match input.get(target.end as usize..=end) {
-        Some(b" HTTP/1.1\r\n") => Version::Http11,
-        Some(b" HTTP/1.0\r\n") => Version::Http10,
+    // Compared as arrays of one length, which is done by the word.
+    let rest =
+        input.get(target.end as usize..=end).and_then(|rest| rest.first_chunk::<11>().filter(|_| rest.len() == 11));
+    let version = match rest {
+        Some(rest) if *rest == *b" HTTP/1.1\r\n" => Version::Http11,
+        Some(rest) if *rest == *b" HTTP/1.0\r\n" => Version::Http10,
         _ => return false,
     };
     if input[method_end] != b' ' || target.start >= target.end || method_end > METHOD_BYTES_MAX {
         return false;
     }
-    let command = Command::from_token(&input[..method_end]);
+    // A longer token is taken for its first eight bytes, and no command has as many.
+    let command = first_word(input, 0, method_end).map_or(Command::Other, Command::from_word);
     head.facts = Facts {
         method: Span::new(0, method_end),
         target,
@@ -74,13 +76,13 @@ fn locate(facts: &mut Facts, input: &[u8]) -> bool {
 fn field_lines(outline: &Outline, known: &mut KnownLines, input: &[u8]) -> bool {
     known.clear();
     let mut start = outline.end(0) + 1;
-    for (index, (&stop, &end)) in outline.stops().iter().zip(outline.ends()).enumerate().skip(1) {
+    for (index, (&stop, &end)) in outline.stops()[1..].iter().zip(&outline.ends()[1..]).enumerate() {
         let (stop, end) = (stop as usize, end as usize);
         if input[stop] != b':' || input[end - 1..=end] != *b"\r\n" {
             return false;
         }
         if let Some(field) = KnownField::recognise(input, start, stop) {
-            known.note(field, index);
+            known.note(field, index + 1);
         }
         start = end + 1;
     }

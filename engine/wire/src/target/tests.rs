@@ -37,13 +37,49 @@ fn forms() {
 #[test]
 fn authorities() {
     let good = [
-        "h", "a.b", "A-B.c:80", "h:", "127.0.0.1:8000", "[::1]", "[2001:db8::1]:443", "a_b", "x%20y", "h:00080",
-        "xn--bcher-kva.example", "h:0", "[::ffff:1.2.3.4]",
+        "h",
+        "a.b",
+        "A-B.c:80",
+        "h:",
+        "127.0.0.1:8000",
+        "[::1]",
+        "[2001:db8::1]:443",
+        "a_b",
+        "x%20y",
+        "h:00080",
+        "xn--bcher-kva.example",
+        "h:0",
+        "[::ffff:1.2.3.4]",
     ];
     let bad = [
-        "", ":80", "u@h", "h/p", "a b", "h:99x", "h:65536", "h:123456", "[::1", "a\\", "\u{a0}", "a,b", "a, b", "[]",
-        "[::1]x", "[::1]:x", "[fe80::1%25eth0]", "[v1.x]", "a%2", "a%zz", "h:80:80", "h:-1", "h?", "h#", "<a>", "::1",
-        "h:+80", "\"h\"",
+        "",
+        ":80",
+        "u@h",
+        "h/p",
+        "a b",
+        "h:99x",
+        "h:65536",
+        "h:123456",
+        "[::1",
+        "a\\",
+        "\u{a0}",
+        "a,b",
+        "a, b",
+        "[]",
+        "[::1]x",
+        "[::1]:x",
+        "[fe80::1%25eth0]",
+        "[v1.x]",
+        "a%2",
+        "a%zz",
+        "h:80:80",
+        "h:-1",
+        "h?",
+        "h#",
+        "<a>",
+        "::1",
+        "h:+80",
+        "\"h\"",
     ];
     for host in good {
         assert!(is_authority(host.as_bytes()), "{host}");
@@ -130,6 +166,18 @@ fn refused_paths() {
     for (target, expected) in cases {
         assert_eq!(normalize(target.as_bytes(), &mut Vec::new()), Err(expected), "{target}");
         assert_eq!(expected.status(), if expected == E::EncodedSlash { 404 } else { 400 });
+    }
+}
+
+#[test]
+fn plain_bytes_of_a_host() {
+    for byte in 0..=255_u8 {
+        for at in 0..20 {
+            let mut host = *b"a-9.Za-9.Zzz00AAm.5Q";
+            host[at] = byte;
+            let plain = byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+            assert_eq!(plain_len(&host), if plain { 20 } else { at }, "{byte:#x} at {at}");
+        }
     }
 }
 

@@ -1,2 +1,38 @@
-//! Placeholder.
-fn main() {}
+//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side.
+#![forbid(unsafe_code)]
+
+mod cost;
+mod null;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Benches of Slipring.
+#[derive(Debug, Parser)]
+#[command(name = "slipring-bench", version, max_term_width = 120)]
+struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer every request with fixed bytes and parse nothing: the least that a server can cost
+    Null(null::Options),
+    /// Measure server CPU per request of null responder, slipring and nginx, one core each for server and load
+    Cost(cost::Options),
+}
+
+/// A bench that could not be carried out; wrong words are clap's, with status 2.
+const EXIT_FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    let failed = match Options::parse().command {
+        Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
+        Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
+    };
+    let Some(message) = failed else { return ExitCode::SUCCESS };
+    eprintln!("slipring-bench: {message}");
+    ExitCode::from(EXIT_FAILED)
+}

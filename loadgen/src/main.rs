@@ -1,2 +1,8 @@
-//! Placeholder.
-fn main() {}
+//! `slipring-load`: see `--help`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    slipring_load::cli::main()
+}

@@ -1,0 +1,125 @@
+//! The samples as tables, for a terminal or for Markdown.
+
+use std::fmt::Write as _;
+
+use slipring_load::machine;
+
+use super::arm::{Arms, Role};
+use super::load::Sample;
+use super::stats::{Estimate, Verdict, estimate};
+use super::{DEPTHS, Options, Samples};
+
+/// Server CPU per request in units of the null responder's, at each depth: what slipring is held to.
+const BOUNDS: [f64; DEPTHS.len()] = [1.10, 1.5];
+
+const COLUMNS: [&str; 7] =
+    ["server", "requests/s", "server us/req", "load us/req", "ratio to null", "interval", "verdict"];
+
+/// Everything that is printed at the end.
+pub(super) fn render(options: &Options, seconds: f64, rounds: u32, arms: &Arms, samples: &Samples) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = head(&mut out, options, seconds, rounds, arms);
+    for (place, pipeline) in DEPTHS.into_iter().enumerate() {
+        let mark = if options.markdown { "**" } else { "" };
+        let _ = writeln!(out, "\n{mark}pipeline {pipeline}{mark}\n");
+        let rows: Vec<_> = (0..arms.list.len()).map(|index| row(arms, &samples.arms[place], index, place)).collect();
+        out += &if options.markdown { markdown(&rows) } else { plain(&rows) };
+        let _ = compare_with_wrk(&mut out, &samples.arms[place][0], &samples.wrk[place]);
+    }
+    out
+}
+
+fn head(out: &mut String, options: &Options, seconds: f64, rounds: u32, arms: &Arms) -> std::fmt::Result {
+    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
+    writeln!(out, "kernel {}, {}", or_unknown(machine::kernel()), or_unknown(machine::cpu_model()))?;
+    writeln!(out, "congestion control {} (the system's, for all)", or_unknown(machine::congestion_control()))?;
+    let Options { server_core, load_core, connections, .. } = options;
+    writeln!(out, "server on core {server_core}, load on core {load_core}, {connections} connections")?;
+    let coverage = estimate(&vec![0.0; rounds as usize]).map_or(0.0, |estimate| estimate.coverage);
+    writeln!(out, "{rounds} interleaved rounds of {seconds} s for each; figures are medians over the rounds")?;
+    writeln!(out, "ratio: server CPU per request by the mean of both null runs of its round; interval: order")?;
+    writeln!(out, "statistics of the round ratios, distribution-free, {:.1}% coverage", coverage * 100.0)?;
+    for missing in &arms.missing {
+        writeln!(out, "not measured: {missing}")?;
+    }
+    Ok(())
+}
+
+fn row(arms: &Arms, samples: &[Vec<Sample>], index: usize, place: usize) -> [String; COLUMNS.len()] {
+    let arm = &arms.list[index];
+    let median = |of: fn(&Sample) -> f64| {
+        let values: Vec<f64> = samples[index].iter().map(of).collect();
+        estimate(&values).map_or(f64::NAN, |estimate| estimate.median)
+    };
+    let ratio = ratios(arms, samples, index).and_then(|ratios| estimate(&ratios));
+    let text = |of: fn(&Estimate) -> String| ratio.as_ref().map(of).unwrap_or_default();
+    let verdict = ratio.filter(|_| arm.role == Role::Ours).map(|ratio| verdict(&ratio, BOUNDS[place]));
+    [
+        arm.name.to_owned(),
+        format!("{:.0}", median(|sample| sample.rate)),
+        format!("{:.3}", median(|sample| sample.server_us)),
+        format!("{:.3}", median(|sample| sample.load_us)),
+        text(|ratio| format!("{:.3}", ratio.median)),
+        text(|ratio| format!("{:.3} to {:.3}", ratio.low, ratio.high)),
+        verdict.unwrap_or_default(),
+    ]
+}
+
+/// The ratios of an arm, one a round: for the second null run to the first, for others to the mean of both. The first
+/// itself has none.
+fn ratios(arms: &Arms, samples: &[Vec<Sample>], index: usize) -> Option<Vec<f64>> {
+    let arm = &arms.list[index];
+    let of_role = |role| arms.list.iter().position(|other| other.path == arm.path && other.role == role);
+    let (base, again) = (&samples[of_role(Role::Base)?], &samples[of_role(Role::BaseAgain)?]);
+    let rounds = samples[index].iter().zip(base.iter().zip(again));
+    let ratio = |(own, (base, again)): (&Sample, (&Sample, &Sample))| match arm.role {
+        Role::BaseAgain => own.server_us / base.server_us,
+        // The geometric mean treats both runs alike whichever is the larger.
+        _ => own.server_us / (base.server_us * again.server_us).sqrt(),
+    };
+    (arm.role != Role::Base).then(|| rounds.map(ratio).collect())
+}
+
+fn verdict(ratio: &Estimate, bound: f64) -> String {
+    let word = match ratio.verdict(bound) {
+        Verdict::Met => "met",
+        Verdict::Open => "open",
+        Verdict::Missed => "missed",
+    };
+    format!("{word} (at most {bound:.2})")
+}
+
+fn compare_with_wrk(out: &mut String, ours: &[Sample], wrk: &[f64]) -> std::fmt::Result {
+    let ratios: Vec<f64> = ours.iter().zip(wrk).map(|(ours, wrk)| ours.rate / wrk).collect();
+    let (Some(rate), Some(ratio)) = (estimate(wrk), estimate(&ratios)) else { return Ok(()) };
+    let Estimate { median, low, high, .. } = ratio;
+    writeln!(out, "\nwrk -t1 on the same null responder: {:.0} requests/s;", rate.median)?;
+    writeln!(out, "slipring-load does {median:.3} times as many ({low:.3} to {high:.3})")
+}
+
+fn plain(rows: &[[String; COLUMNS.len()]]) -> String {
+    let header = COLUMNS.map(str::to_owned);
+    let width = |column: usize| rows.iter().chain([&header]).map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
+    let line = |row: &[String; COLUMNS.len()]| {
+        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
+            if is_number(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        });
+        let cells: Vec<_> = cells.collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    std::iter::once(&header).chain(rows).map(line).collect()
+}
+
+fn markdown(rows: &[[String; COLUMNS.len()]]) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let rule = std::array::from_fn::<_, { COLUMNS.len() }, _>(|column| if is_number(column) { "---:" } else { "---" });
+    let head = line(&COLUMNS.map(str::to_owned)) + &line(&rule.map(str::to_owned));
+    head + &rows.iter().map(|row| line(row)).collect::<String>()
+}
+
+/// Whether a column is set to the right.
+fn is_number(column: usize) -> bool {
+    (1..=5).contains(&column)
+}

@@ -1,0 +1,164 @@
+//! Carrying a plan out: threads, each with its own ring and its share of the connections.
+
+mod connection;
+mod core;
+mod driver;
+mod gate;
+mod route;
+
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, Builder, ScopedJoinHandle};
+
+use slipring_ring::uring::{SetupError, UringConfig, UringRing};
+use slipring_ring::{RingLimits, RingLost};
+use thiserror::Error;
+
+use crate::machine;
+use crate::plan::Plan;
+use crate::record::{Host, RunRecord, Setup};
+
+pub use driver::{Driver, DriverRecord};
+pub use gate::Gate;
+
+/// Why a run did not come to its end. What the target does is never a reason: that stands in the record.
+#[derive(Debug, Error)]
+pub enum DriveError {
+    /// The kernel made no ring.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The ring failed during the run.
+    #[error(transparent)]
+    Lost(#[from] RingLost),
+    /// A thread could not be started.
+    #[error("starting a thread failed: {0}")]
+    Thread(std::io::Error),
+    /// A core that this process may not use.
+    #[error("core {0} is not there, or this process may not use it")]
+    Core(usize),
+}
+
+/// Provided buffers of a thread's ring. The kernel goes through them in a circle, so small answers touch only the first
+/// lines of each; large ones come in fewer pieces.
+const RECV_BUFFERS: u16 = 128;
+const RECV_BUFFER_BYTES: u32 = 32 * 1024;
+const SUBMISSIONS: u32 = 1024;
+/// Completion queue entries: room for what multishot receives post unasked.
+const COMPLETIONS_MIN: u32 = 4096;
+const COMPLETIONS_MAX: u32 = 65_536;
+
+/// Runs a plan against the first of `addresses` that answers. `stop` ends the measure phase early.
+///
+/// # Errors
+/// [`DriveError`] when the generator itself could not work.
+pub fn run(plan: &Plan, addresses: &[SocketAddr], stop: &AtomicBool) -> Result<RunRecord, DriveError> {
+    let gate = Gate::new(plan.threads);
+    let parts: Vec<Result<DriverRecord, DriveError>> = thread::scope(|scope| {
+        let spawn = |index| {
+            let work = {
+                let gate = &gate;
+                move || one_thread(plan, addresses, index, gate, stop)
+            };
+            let spawned = Builder::new().name(format!("load {index}")).spawn_scoped(scope, work);
+            // Who never starts must not keep the others waiting.
+            spawned.inspect_err(|_| gate.arrive())
+        };
+        let threads: Vec<_> = (0..plan.threads).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.map_err(DriveError::Thread).and_then(join)).collect()
+    });
+    let mut run = RunRecord { setup: setup(plan), host: host(), ..RunRecord::default() };
+    for part in parts {
+        add(&mut run, part?);
+    }
+    Ok(run)
+}
+
+fn one_thread(
+    plan: &Plan,
+    addresses: &[SocketAddr],
+    index: u32,
+    gate: &Gate,
+    stop: &AtomicBool,
+) -> Result<DriverRecord, DriveError> {
+    let opened = prepare(plan, addresses, index, stop);
+    gate.arrive();
+    Ok(opened?.run(gate, stop)?)
+}
+
+/// Pins the thread, makes its ring and opens its connections.
+fn prepare<'a>(
+    plan: &'a Plan,
+    addresses: &'a [SocketAddr],
+    index: u32,
+    stop: &AtomicBool,
+) -> Result<Driver<'a, UringRing>, DriveError> {
+    if let Some(id) = plan.core(index)
+        && !core_affinity::set_for_current(core_affinity::CoreId { id })
+    {
+        return Err(DriveError::Core(id));
+    }
+    let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(limits(plan, index)) };
+    let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index);
+    driver.open(stop)?;
+    Ok(driver)
+}
+
+/// One token slot, one send slot with the whole pipeline and a little of both queues per connection.
+fn limits(plan: &Plan, index: u32) -> RingLimits {
+    let connections = plan.share(index);
+    RingLimits {
+        submissions: SUBMISSIONS,
+        completions: (4 * connections).next_power_of_two().clamp(COMPLETIONS_MIN, COMPLETIONS_MAX),
+        recv_buffers: RECV_BUFFERS,
+        recv_buffer_bytes: RECV_BUFFER_BYTES,
+        send_slots: connections,
+        send_slot_bytes: plan.request().len() as u32 * plan.pipeline,
+        transfers: 0,
+        transfer_bytes: 0,
+        blobs: 0,
+        blob_bytes: 0,
+        opens: 0,
+        token_slots: connections,
+    }
+}
+
+fn join<T>(handle: ScopedJoinHandle<'_, Result<T, DriveError>>) -> Result<T, DriveError> {
+    handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn setup(plan: &Plan) -> Setup {
+    Setup {
+        url: plan.target.to_string(),
+        address: None,
+        method: plan.method.to_string(),
+        request_bytes: plan.request().len(),
+        connections: plan.connections,
+        threads: plan.threads,
+        pipeline: plan.pipeline,
+        warmup_ns: plan.warmup.as_nanos() as u64,
+        duration_ns: plan.duration.as_nanos() as u64,
+        cores: plan.cores.clone(),
+        congestion: plan.congestion.clone(),
+    }
+}
+
+fn host() -> Host {
+    Host {
+        kernel: machine::kernel(),
+        cpu: machine::cpu_model(),
+        cores: thread::available_parallelism().ok().map(usize::from),
+        congestion: machine::congestion_control(),
+    }
+}
+
+fn add(run: &mut RunRecord, part: DriverRecord) {
+    run.setup.address = run.setup.address.take().or(part.address.map(|address| address.to_string()));
+    run.started_s = run.started_s.max(part.started_s);
+    run.measured_ns = run.measured_ns.max(part.cpu.wall_ns);
+    run.threads.push(part.cpu);
+    run.target_cpu_ns = run.target_cpu_ns.or(part.target_cpu_ns);
+    run.answered |= part.answered;
+    run.refusal = run.refusal.take().or(part.refusal);
+    run.interrupted |= part.interrupted;
+    run.record.merge(part.record);
+}

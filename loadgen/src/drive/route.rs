@@ -1,0 +1,199 @@
+//! What follows from each completion.
+
+use slipring_ring::{
+    Completion, ConnectError, Lease, Op, OpKind, Outcome, RecvError, Ring, SendError, SendSlot, Socket,
+};
+use slipring_wire::response::ResponseError;
+
+use super::connection::{ReadError, State};
+use super::core::{Core, token};
+use crate::record::ErrorKind;
+
+impl<R: Ring> Core<'_, R> {
+    #[inline]
+    pub(super) fn route(&mut self, completion: Completion) {
+        let Completion { token, outcome, more } = completion;
+        let index = token.slot();
+        match outcome {
+            Outcome::Received(received) => self.received(index, received, more),
+            Outcome::Sent(sent, slot) => self.sent(index, sent, slot),
+            Outcome::Connected(connected) => self.connected(index, connected),
+            Outcome::Done => self.closed(index),
+            // A cancel is answered by its target as well; nothing else is ever submitted.
+            _ => (),
+        }
+    }
+
+    #[inline]
+    fn received(&mut self, index: u32, received: Result<Option<Lease>, RecvError>, more: bool) {
+        self.connections[index as usize].armed = more;
+        match received {
+            Ok(Some(lease)) => self.read(index, lease),
+            Ok(None) => self.peer_closed(index),
+            Err(RecvError::Broken(_)) => self.fail(index, ErrorKind::Reset),
+            Err(RecvError::NoBuffers | RecvError::Cancelled) => (),
+        }
+        if !more {
+            self.disarmed(index);
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, index: u32, lease: Lease) {
+        let (now, from, record) = (self.now, self.measure_from, &mut self.record);
+        let connection = &mut self.connections[index as usize];
+        if connection.state != State::Open {
+            return self.ring.give_back(lease);
+        }
+        if self.measuring {
+            record.bytes.wire += lease.len() as u64;
+        }
+        let progress = connection.read(&mut self.memo, self.ring.bytes(&lease), self.head_only, |sent, status| {
+            if sent >= from {
+                record.completed(now - sent, status);
+            }
+        });
+        self.ring.give_back(lease);
+        match progress {
+            Ok(progress) => {
+                if self.measuring {
+                    self.record.bytes.body += progress.body;
+                }
+                self.answers(index, progress.answers, progress.last);
+            }
+            Err(error) => self.fail(index, kind_of(error)),
+        }
+    }
+
+    #[inline]
+    fn answers(&mut self, index: u32, answers: u32, last: bool) {
+        self.answered |= answers > 0;
+        if last {
+            self.peer_ends(index);
+        } else if answers > 0 && self.sending {
+            self.send(index, answers);
+        }
+    }
+
+    /// The peer's half-close; it may have been the end of an answer.
+    fn peer_closed(&mut self, index: u32) {
+        let (now, from, record) = (self.now, self.measure_from, &mut self.record);
+        let connection = &mut self.connections[index as usize];
+        if connection.state != State::Open {
+            return;
+        }
+        let before = connection.flight.len();
+        let finished = connection.finish(|sent, status| {
+            if sent >= from {
+                record.completed(now - sent, status);
+            }
+        });
+        self.answered |= connection.flight.len() < before;
+        match finished {
+            Ok(()) => self.peer_ends(index),
+            Err(error) => self.fail(index, kind_of(error)),
+        }
+    }
+
+    /// The peer ends the connection between two answers, which is an error only if it owes some.
+    fn peer_ends(&mut self, index: u32) {
+        if self.connections[index as usize].flight.len() > 0 {
+            self.fail(index, ErrorKind::Reset);
+        } else {
+            self.end(index);
+        }
+    }
+
+    fn disarmed(&mut self, index: u32) {
+        let connection = &mut self.connections[index as usize];
+        match (connection.state, connection.socket) {
+            (State::Open, Some(socket)) => self.arm(index, socket),
+            (State::Ending, _) => self.close(index),
+            _ => (),
+        }
+    }
+
+    #[inline]
+    fn sent(&mut self, index: u32, sent: Result<u32, SendError>, slot: SendSlot) {
+        let connection = &mut self.connections[index as usize];
+        match (connection.state, connection.socket, sent) {
+            (State::Open, Some(socket), Ok(_)) if slot.unsent() > 0 => {
+                self.ring.submit(token(OpKind::Send, index, connection.generation), Op::Send { socket, slot });
+            }
+            (State::Open, _, sent) => {
+                connection.slot = Some(slot);
+                if sent.is_err() {
+                    self.fail(index, ErrorKind::Reset);
+                } else if connection.owed > 0 {
+                    self.send(index, 0);
+                }
+            }
+            _ => {
+                connection.slot = Some(slot);
+                self.close(index);
+            }
+        }
+    }
+
+    fn connected(&mut self, index: u32, connected: Result<Socket, ConnectError>) {
+        let connection = &mut self.connections[index as usize];
+        match connected {
+            Ok(socket) => {
+                connection.begin(socket);
+                self.address = self.address.or(self.addresses.get(connection.address).copied());
+                self.arm(index, socket);
+                if self.finishing {
+                    self.end(index);
+                } else if self.sending {
+                    self.record.connections.reconnects += 1;
+                    self.send(index, self.plan.pipeline);
+                }
+            }
+            Err(error) => {
+                connection.state = State::Vacant;
+                self.refused(index, error);
+            }
+        }
+    }
+
+    fn refused(&mut self, index: u32, error: ConnectError) {
+        if self.finishing {
+            return;
+        }
+        let connection = &mut self.connections[index as usize];
+        if self.opening && connection.address + 1 < self.addresses.len() {
+            connection.address += 1;
+            return self.connect(index);
+        }
+        self.record.error(match error {
+            ConnectError::Refused | ConnectError::Failed(_) => ErrorKind::Connect,
+            ConnectError::Cancelled => ErrorKind::Timeout,
+            ConnectError::AddressUnavailable => ErrorKind::AddressUnavailable,
+            ConnectError::DescriptorLimit => ErrorKind::DescriptorLimit,
+        });
+        self.refusal.get_or_insert_with(|| match error {
+            ConnectError::Cancelled => format!("connecting took longer than {:?}", self.plan.connect_timeout),
+            error => error.to_string(),
+        });
+        if self.sending {
+            self.retry_later(index);
+        }
+    }
+
+    fn closed(&mut self, index: u32) {
+        let connection = &mut self.connections[index as usize];
+        connection.state = State::Vacant;
+        connection.socket = None;
+        connection.generation += 1;
+        if self.sending {
+            self.connect(index);
+        }
+    }
+}
+
+fn kind_of(error: ReadError) -> ErrorKind {
+    match error {
+        ReadError::Response(ResponseError::Truncated) => ErrorKind::Reset,
+        ReadError::Response(_) | ReadError::Unasked => ErrorKind::Protocol,
+    }
+}

@@ -14,6 +14,7 @@ pub mod server;
 pub mod shard;
 
 pub use handler::{
-    Admit, Answered, Arrived, Ask, BodySource, Commands, Exchange, Function, Handler, HandlerError, Reply, Request, Site,
+    Admit, Answered, Arrived, Ask, BodySource, Commands, Exchange, Function, Handler, HandlerError, Reply, Request,
+    Site,
 };
 pub use server::{AccessLog, Error, Handle, Server};

@@ -38,7 +38,9 @@ pub enum Error {
         address: SocketAddr,
     },
     /// The port is below 1024 and this user may not.
-    #[error("cannot listen on {address}: no permission for this port; use one above 1023, or grant CAP_NET_BIND_SERVICE")]
+    #[error(
+        "cannot listen on {address}: no permission for this port; use one above 1023, or grant CAP_NET_BIND_SERVICE"
+    )]
     PortForbidden {
         /// Which.
         address: SocketAddr,
@@ -179,7 +181,8 @@ impl Server {
     /// When the name leads nowhere. The port is bound by [`Self::serve`].
     pub fn bind(address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Self, Error> {
         let name = format!("{address:?}");
-        let mut addresses = address.to_socket_addrs().map_err(|source| Error::Address { name: name.clone(), source })?;
+        let mut addresses =
+            address.to_socket_addrs().map_err(|source| Error::Address { name: name.clone(), source })?;
         let nothing = || Error::Address { name, source: io::ErrorKind::AddrNotAvailable.into() };
         Ok(Self::on(vec![addresses.next().ok_or_else(nothing)?]))
     }
@@ -285,7 +288,7 @@ impl Server {
     pub fn serve<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
         let signals = Signals::block().map_err(Error::Start)?;
         let bound = self.probe()?;
-        let shards = self.start(&bound, Arc::new(factory))?;
+        let shards = self.start(&bound, &Arc::new(factory))?;
         if self.banner {
             print_banner(&bound);
         }
@@ -318,7 +321,7 @@ impl Server {
     fn start<H: Handler>(
         &self,
         bound: &[SocketAddr],
-        factory: Arc<impl Fn() -> H + Send + Sync + 'static>,
+        factory: &Arc<impl Fn() -> H + Send + Sync + 'static>,
     ) -> Result<Vec<Mailbox>, Error> {
         let cores = self.choose_cores()?;
         let descriptors = process::raise_descriptor_limit().map_err(Error::Start)?;
@@ -438,11 +441,11 @@ impl Server {
                         // Python's line (row X3). A closed standard output must not end the drain.
                         let _ = writeln!(io::stdout(), "\nKeyboard interrupt received, exiting.");
                     }
-                    shards.iter().for_each(|shard| shard.post(Message::Drain));
+                    drain(shards);
                 }
                 Ok(Event::Shutdown) => {
                     draining = true;
-                    shards.iter().for_each(|shard| shard.post(Message::Drain));
+                    drain(shards);
                 }
                 Ok(Event::Ready(_)) | Err(_) => {}
             }
@@ -451,6 +454,12 @@ impl Server {
             let _ = writeln!(io::stderr(), "slipring: {} log lines were dropped", total.log_dropped_lines);
         }
         Ok(Ended::Drained)
+    }
+}
+
+fn drain(shards: &[Mailbox]) {
+    for shard in shards {
+        shard.post(Message::Drain);
     }
 }
 

@@ -176,7 +176,8 @@ fn addresses(binds: &[String], port: u16) -> Result<Addresses, UsageError> {
     }
     let resolve = |name: &String| {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
-        let found = (bare, port).to_socket_addrs().map_err(|error| UsageError::Address(name.clone(), error.to_string()));
+        let found =
+            (bare, port).to_socket_addrs().map_err(|error| UsageError::Address(name.clone(), error.to_string()));
         found?.next().ok_or_else(|| UsageError::Address(name.clone(), "no such address".into()))
     };
     Ok((binds.iter().map(resolve).collect::<Result<_, _>>()?, Vec::new()))
@@ -213,7 +214,10 @@ mod tests {
     #[test]
     fn as_python_has_it() {
         let plan_ = plan(&[]).expect("defaults");
-        assert_eq!((plan_.addresses[0].to_string(), plan_.optional[0].to_string()), ("127.0.0.1:8000".into(), "[::1]:8000".into()));
+        assert_eq!(
+            (plan_.addresses[0].to_string(), plan_.optional[0].to_string()),
+            ("127.0.0.1:8000".into(), "[::1]:8000".into())
+        );
         let plan_ = plan(&["8080", "-b", "0.0.0.0", "-d", "/", "-p", "HTTP/1.0"]).expect("python's flags");
         assert_eq!(plan_.addresses, ["0.0.0.0:8080".parse().expect("an address")]);
         assert!(plan_.http10 && plan_.directory == Path::new("/") && plan_.optional.is_empty());

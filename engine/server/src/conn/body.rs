@@ -56,7 +56,7 @@ pub struct Held {
 pub(super) struct BodyReader {
     framing: Framing,
     keep: Keep,
-    held: Box<Held>,
+    held: Held,
     started: Instant,
     /// Bytes on the wire so far.
     received: u64,
@@ -69,7 +69,7 @@ enum Framing {
 }
 
 impl BodyReader {
-    pub(super) fn new(now: Instant, framing: BodyFraming, keep: Keep, held: Box<Held>) -> Self {
+    pub(super) fn new(now: Instant, framing: BodyFraming, keep: Keep, held: Held) -> Self {
         let framing = match framing {
             BodyFraming::Chunked => {
                 // What is too long is decided here, by what is kept.
@@ -135,7 +135,7 @@ impl BodyReader {
         }
     }
 
-    pub(super) fn into_held(self) -> Box<Held> {
+    pub(super) fn into_held(self) -> Held {
         self.held
     }
 }

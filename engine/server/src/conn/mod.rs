@@ -190,7 +190,7 @@ impl Conn {
     }
 
     /// Starts to read the body of the request whose head was just found; `head_bytes` are that head's.
-    pub fn begin_body(&mut self, now: Instant, head: &RequestHead, keep: Keep, mut held: Box<Held>, head_bytes: &[u8]) {
+    pub fn begin_body(&mut self, now: Instant, head: &RequestHead, keep: Keep, mut held: Held, head_bytes: &[u8]) {
         held.head.clear();
         held.head.extend_from_slice(head_bytes);
         held.body.clear();
@@ -220,7 +220,7 @@ impl Conn {
     }
 
     /// The head and body that were collected.
-    pub fn take_held(&mut self) -> Option<Box<Held>> {
+    pub fn take_held(&mut self) -> Option<Held> {
         self.body.take().map(|reader| reader.into_held())
     }
 

@@ -57,7 +57,7 @@ fn read_body(framing: &str, body: &[u8], keep: Keep, step: usize) -> (BodyStep, 
     let request = format!("POST / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n");
     let next = conn.poll_request(Instant::ORIGIN, request.as_bytes(), &mut head, &rules);
     assert_eq!(next, Next::Request { consumed: request.len(), body: true });
-    conn.begin_body(Instant::ORIGIN, &head, keep, Box::default(), request.as_bytes());
+    conn.begin_body(Instant::ORIGIN, &head, keep, Held::default(), request.as_bytes());
     let mut last = BodyStep::More { consumed: 0 };
     for piece in body.chunks(step) {
         last = conn.poll_body(Instant::ORIGIN, piece, &rules);
@@ -89,7 +89,7 @@ fn a_slow_body_runs_out_of_time() {
     let (mut conn, mut head, rules) = conn();
     let request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
     conn.poll_request(Instant::ORIGIN, request, &mut head, &rules);
-    conn.begin_body(Instant::ORIGIN, &head, Keep::Nothing, Box::default(), request);
+    conn.begin_body(Instant::ORIGIN, &head, Keep::Nothing, Held::default(), request);
     let late = Instant::ORIGIN.plus(Duration::from_millis(5900));
     conn.poll_body(late, &[b'x'; 240], &rules);
     assert_eq!(conn.handle_timeout(late), TimedOut::NotYet, "240 bytes earn a second");

@@ -78,12 +78,12 @@ impl Cache {
     }
 
     /// Keeps an answer; gives it back if it is larger than the whole budget.
-    pub(super) fn insert(&mut self, path: &[u8], entry: Entry, now: Instant) -> Result<&Entry, Entry> {
+    pub(super) fn insert(&mut self, path: &[u8], entry: Entry, now: Instant) -> Result<&Entry, Box<Entry>> {
         self.remove(path);
         let place = Place { path: path.into(), entry, checked: now, used: true };
         let cost = cost(&place);
         if cost > self.bytes_max {
-            return Err(place.entry);
+            return Err(Box::new(place.entry));
         }
         while self.bytes + cost > self.bytes_max {
             self.evict_one();
@@ -98,7 +98,7 @@ impl Cache {
     /// Moves the hand to the next entry that was not used since it last came by, and drops that.
     fn evict_one(&mut self) {
         // Twice around finds one for certain: the first time clears every mark.
-        for _ in 0..2 * self.places.capacity() + 1 {
+        for _ in 0..=2 * self.places.capacity() {
             self.hand = (self.hand + 1) % self.places.capacity().max(1);
             match self.places.get_mut(self.hand) {
                 Some(place) if place.used => place.used = false,

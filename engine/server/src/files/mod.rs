@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use slab::Slab;
 use slipring_ring::{FileError, FileId, FileKind, FileStat, RootId};
-use slipring_wire::target::{NormalPath, normalize};
+use slipring_wire::target::{NormalPath, TargetError, normalize};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
 use cache::Cache;
@@ -110,11 +110,7 @@ impl FileHandler {
         if let Some(entry) = self.cache.find(&self.key, now, self.options.revalidate) {
             return answer::cached(x, entry);
         }
-        if self.key_is_directory() {
-            self.ask_index(x, 0)
-        } else {
-            x.ask_open(FILE, self.options.root, &self.key)
-        }
+        if self.key_is_directory() { self.ask_index(x, 0) } else { x.ask_open(FILE, self.options.root, &self.key) }
     }
 
     /// Brings the target's path to its key: the normal path, with a slash behind it if it names a directory. `Err` is
@@ -123,7 +119,7 @@ impl FileHandler {
     fn resolve(&mut self, x: &Exchange<'_>) -> Result<(), u16> {
         let target = x.head().path_and_query(x.head_bytes());
         let NormalPath { path, directory, hidden, .. } =
-            normalize(target, &mut self.scratch).map_err(|error| error.status())?;
+            normalize(target, &mut self.scratch).map_err(TargetError::status)?;
         if hidden || path.len() > PATH_BYTES_MAX {
             return Err(404);
         }
@@ -264,4 +260,3 @@ fn refuse(x: &mut Exchange<'_>, error: FileError) -> Reply {
         }
     }
 }
-

@@ -9,8 +9,8 @@ use slipring_ring::{BlobId, FileId, Instant, Peer, RootId};
 use slipring_wire::command::Command;
 use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
-use slipring_wire::version::Version;
 use slipring_wire::response::{EncodeError, PreparedHead, Status};
+use slipring_wire::version::Version;
 
 use super::{Ask, HandlerError, Output, Reply, Request, Scratch, Site, error_page};
 
@@ -84,7 +84,13 @@ pub struct Ending {
 
 impl<'a> Exchange<'a> {
     /// An exchange to answer into `out`. `keep_alive` is what the request allows.
-    pub fn new(request: Request<'a>, site: &'a Site, scratch: &'a mut Scratch, out: Output<'a>, keep_alive: bool) -> Self {
+    pub fn new(
+        request: Request<'a>,
+        site: &'a Site,
+        scratch: &'a mut Scratch,
+        out: Output<'a>,
+        keep_alive: bool,
+    ) -> Self {
         scratch.body.clear();
         Self {
             request,
@@ -284,7 +290,7 @@ impl<'a> Exchange<'a> {
             return Err(HandlerError::OutOfOrder);
         }
         (self.status, self.state) = (status, State::Head);
-        let start = self.out.len();
+        let start = self.out.written();
         let stamp = self.scratch.date.stamp();
         self.out.prepared(head, stamp);
         if self.site.http10 {
@@ -293,7 +299,7 @@ impl<'a> Exchange<'a> {
         self.body_bytes = if self.sends_body() { len } else { 0 };
         if self.connection_line().is_some() || self.request.version() == Version::Http09 {
             // Rare: take the empty line off and end the head anew.
-            self.out.truncate(self.out.len() - 2);
+            self.out.truncate(self.out.written() - 2);
             self.end_lines();
         }
         Ok(())
@@ -501,6 +507,7 @@ impl<'a> Exchange<'a> {
     }
 
     #[inline]
+    #[expect(clippy::unnecessary_wraps, reason = "it ends every function that returns a reply")]
     fn done(&mut self) -> Reply {
         self.state = State::Done;
         Ok(Answered(Waits::Nothing))

@@ -58,7 +58,7 @@ impl<'a> Output<'a> {
     }
 
     /// Bytes of the answer so far.
-    pub fn len(&self) -> usize {
+    pub fn written(&self) -> usize {
         self.written
     }
 

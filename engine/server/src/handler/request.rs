@@ -36,8 +36,7 @@ impl<'a> Request<'a> {
     }
 
     /// The field section: order kept, names case-insensitive, duplicates kept.
-    pub fn headers(&self) -> Fields<'a>
-    {
+    pub fn headers(&self) -> Fields<'a> {
         self.head.fields(self.bytes)
     }
 }

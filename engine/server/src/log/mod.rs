@@ -128,7 +128,9 @@ mod tests {
         // Row L1, as Python 3.11 wrote it.
         let python = "127.0.0.1 - - [23/Nov/2026 13:10:52] \"GET / HTTP/1.1\" 200 -\n";
         assert_eq!(line("127.0.0.1:80", b"GET / HTTP/1.1"), python);
-        for (peer, start) in [("10.200.30.4:1", "10.200.30.4 -"), ("[::1]:1", "::1 -"), ("[::ffff:1.2.3.4]:1", "1.2.3.4 -")] {
+        for (peer, start) in
+            [("10.200.30.4:1", "10.200.30.4 -"), ("[::1]:1", "::1 -"), ("[::ffff:1.2.3.4]:1", "1.2.3.4 -")]
+        {
             assert!(line(peer, b"").starts_with(start), "{peer}");
         }
     }

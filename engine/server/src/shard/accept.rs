@@ -61,7 +61,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if self.table.is_full() || self.drain.is_closing() {
             return Deadline::NEVER;
         }
-        self.listeners.iter().filter(|state| !state.armed).filter_map(|state| state.retry).min().unwrap_or(Deadline::NEVER)
+        self.listeners
+            .iter()
+            .filter(|state| !state.armed)
+            .filter_map(|state| state.retry)
+            .min()
+            .unwrap_or(Deadline::NEVER)
     }
 
     /// Tries again where it is time, and where there is room again.

@@ -29,7 +29,7 @@ impl Arrival {
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// A handler waits for something.
-    pub(super) fn open_ask(&mut self, index: u32, ask: Ask, tag: u32, held: Box<Held>) {
+    pub(super) fn open_ask(&mut self, index: u32, ask: Ask, tag: u32, held: Held) {
         let Some(entry) = self.table.get(index) else { return };
         entry.ask = Some(OpenAsk { held, tag, files: [None; ASK_FILES_MAX], arrived: None, wants: None });
         self.start_ask(index, ask);

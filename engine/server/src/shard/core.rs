@@ -28,7 +28,7 @@ pub(super) struct Core<H: Handler> {
     /// A head without a request, for answers to what is none.
     blank: RequestHead,
     /// Memory of requests that outlive their buffer, for reuse.
-    held: Vec<Box<Held>>,
+    held: Vec<Held>,
     pub(super) log_access: bool,
     pub(super) draining: bool,
     pub(super) metrics: Metrics,
@@ -50,7 +50,7 @@ pub(super) enum Stop {
     /// It was the others' turn.
     Budget,
     /// A handler waits; its request is held.
-    Ask(Ask, u32, Box<Held>),
+    Ask(Ask, u32, Held),
     /// An answer goes on outside the slot.
     Body(OutOfSlot),
     /// The connection ends when what is in the slot was sent.
@@ -257,7 +257,7 @@ impl<H: Handler> Core<H> {
     fn answer_held(
         &mut self,
         peer: Peer,
-        held: Box<Held>,
+        held: Held,
         unread: bool,
         consumed: usize,
         slot: &mut SlotBytes<'_>,
@@ -312,9 +312,8 @@ impl<H: Handler> Core<H> {
         stage: &mut Vec<u8>,
     ) -> Resumed {
         self.parse_held(held);
-        let answer = self.run(peer, &held.head, &held.body, false, slot, stage, |handler, _, x| {
-            handler.resume(x, tag, arrived)
-        });
+        let answer =
+            self.run(peer, &held.head, &held.body, false, slot, stage, |handler, _, x| handler.resume(x, tag, arrived));
         match answer {
             Answer::InSlot { close } => Resumed::Answered { close },
             Answer::Outside(out) => Resumed::Body(out),
@@ -418,12 +417,12 @@ impl<H: Handler> Core<H> {
         }
     }
 
-    fn take_held(&mut self) -> Box<Held> {
+    fn take_held(&mut self) -> Held {
         self.held.pop().unwrap_or_default()
     }
 
     /// Keeps a request's memory for the next one.
-    pub(super) fn give_held(&mut self, mut held: Box<Held>) {
+    pub(super) fn give_held(&mut self, mut held: Held) {
         let bytes = held.head.capacity() + held.body.capacity();
         if self.held.len() < HELD_KEPT_MAX && bytes <= HELD_BYTES_KEPT_MAX {
             held.head.clear();
@@ -491,9 +490,7 @@ fn unanswered<H: Handler>(commands: &Commands<H>, x: &mut Exchange<'_>) -> Reply
     let mut allow = Vec::new();
     commands.allow(&mut allow);
     match x.head().command() {
-        Command::Options if asterisk => {
-            x.send_response(204)?.send_header("Allow", &allow)?.end_headers(b"")
-        }
+        Command::Options if asterisk => x.send_response(204)?.send_header("Allow", &allow)?.end_headers(b""),
         Command::Other => unsupported(x),
         _ if commands.is_empty() => unsupported(x),
         _ => x.send_error_fields(405, None, &[("Allow", &allow)]),
@@ -504,4 +501,3 @@ fn unsupported(x: &mut Exchange<'_>) -> Reply {
     let message = format!("Unsupported method ({})", Quoted(x.command()));
     x.send_error_with(501, Some(&message), None)
 }
-

@@ -229,9 +229,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// The connection broke: nothing can be said to its peer any more.
     pub(super) fn lose(&mut self, index: u32) {
-        let answering = self.table.get(index).is_some_and(|entry| {
-            entry.end == End::Open && entry.conn.phase() == Phase::Answering
-        });
+        let answering =
+            self.table.get(index).is_some_and(|entry| entry.end == End::Open && entry.conn.phase() == Phase::Answering);
         if answering {
             self.core.metrics.aborted += 1;
         }

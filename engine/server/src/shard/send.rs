@@ -137,10 +137,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         }
         if entry.stream.is_some() {
-            if entry.end != End::Cancelling {
-                self.stream_next(index);
-            } else {
+            if entry.end == End::Cancelling {
                 self.finish_teardown(index);
+            } else {
+                self.stream_next(index);
             }
             return;
         }

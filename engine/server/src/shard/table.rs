@@ -43,7 +43,7 @@ pub(super) struct Entry {
 
 /// An exchange that waits for something.
 pub(super) struct OpenAsk {
-    pub(super) held: Box<Held>,
+    pub(super) held: Held,
     pub(super) tag: u32,
     /// The files that the exchange opened.
     pub(super) files: [Option<FileId>; ASK_FILES_MAX],

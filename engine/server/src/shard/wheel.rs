@@ -108,7 +108,9 @@ impl Wheel {
     pub(super) fn next(&self) -> Deadline {
         match self.next_tick() {
             NOWHERE => Deadline::NEVER,
-            tick => Instant::ORIGIN.plus(TICK.saturating_mul(u32::try_from(tick).unwrap_or(u32::MAX))).after(Duration::ZERO),
+            tick => {
+                Instant::ORIGIN.plus(TICK.saturating_mul(u32::try_from(tick).unwrap_or(u32::MAX))).after(Duration::ZERO)
+            }
         }
     }
 

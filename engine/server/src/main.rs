@@ -3,14 +3,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::error::ErrorKind;
-use slipring::config::{Options, Plan};
+use slipring::config::{Options, Plan, Shown};
 use slipring::conn::Rules;
 use slipring::files::{FileHandler, FileOptions};
-use slipring::server::Ended;
+use slipring::server::{Ended, Signal};
 use slipring::{AccessLog, Error, Server, Site};
-use slipring_ring::uring::process::Signal;
 use slipring_wire::request::Tolerance;
 
 /// Exit statuses, as docs/INTERFACES.md has them.
@@ -20,14 +17,10 @@ const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
 fn main() -> ExitCode {
-    let options = match Options::try_parse() {
+    let options = match Options::read() {
         Ok(options) => options,
-        Err(error) => {
-            // Help and version go to standard output and are no error.
-            let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return ExitCode::from(if asked { 0 } else { FAILED_STARTING });
-        }
+        Err(Shown::Answer) => return ExitCode::SUCCESS,
+        Err(Shown::Complaint) => return ExitCode::from(FAILED_STARTING),
     };
     let plan = match options.check() {
         Ok(plan) => plan,

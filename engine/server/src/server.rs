@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use slipring_ring::uring::process::{self, Signal, Signals};
+pub use slipring_ring::uring::process::Signal;
+use slipring_ring::uring::process::{self, Signals};
 use slipring_ring::uring::{ListenOptions, Listener, SetupError, UringConfig, UringRing};
 use slipring_ring::{RingLost, RootId, SinkId};
 use thiserror::Error;

@@ -2,4 +2,4 @@
 
 mod options;
 
-pub use options::{Options, Plan, UsageError};
+pub use options::{Options, Plan, Shown, UsageError};

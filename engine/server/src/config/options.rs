@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use thiserror::Error;
 
 /// Serve a directory over HTTP.
@@ -111,7 +112,29 @@ pub struct Plan {
 
 const PORT_DEFAULT: u16 = 8000;
 
+/// Why there are no options to go on with; what there was to say was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Help or version, because it was asked for.
+    Answer,
+    /// What is wrong with the flags.
+    Complaint,
+}
+
 impl Options {
+    /// Reads the process's command line. Help and version go to standard output, complaints to standard error.
+    ///
+    /// # Errors
+    /// When there is nothing to go on with.
+    pub fn read() -> Result<Self, Shown> {
+        Self::try_parse().map_err(|error| {
+            // Nobody can be told that nobody can be told.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if asked { Shown::Answer } else { Shown::Complaint }
+        })
+    }
+
     /// Checks everything that can be checked before the start.
     ///
     /// # Errors

@@ -140,6 +140,6 @@ mod tests {
         // Row L3 and attack 14.
         let said = line("1.2.3.4:5", b"GET /\x1b[2J\\\"\n\xc3\xa4");
         assert!(said.contains(r#""GET /\x1b[2J\\\"\x0a\xc3\xa4""#), "{said}");
-        assert!(line("1.2.3.4:5", &[b'a'; 100_000]).len() < REQUEST_LINE_BYTES_MAX + 100);
+        assert!(line("1.2.3.4:5", &vec![b'a'; 100_000]).len() < REQUEST_LINE_BYTES_MAX + 100);
     }
 }

@@ -175,7 +175,7 @@ mod tests {
     fn a_deadline_beyond_the_turn_fires_early_to_be_put_again() {
         let mut links = vec![Link::NONE; 1];
         let mut wheel = Wheel::new(after(1_000_000));
-        wheel.put(&mut links, 0, after(1_000_000).after(Duration::from_secs(3600)));
+        wheel.put(&mut links, 0, after(1_000_000).after(Duration::from_hours(1)));
         assert!(wheel.next() < after(1_000_000).after(Duration::from_secs(70)));
         assert_eq!(wheel.fire(&mut links, after(1_070_000)), Some(0));
     }

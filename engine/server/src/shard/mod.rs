@@ -178,7 +178,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         while !self.is_done() {
             self.tick()?;
         }
-        self.log.end(&mut self.ring);
         Ok(())
     }
 
@@ -332,6 +331,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             if entry.end == End::Open {
                 self.turn_inbound(index);
             }
+        }
+    }
+}
+
+impl<R: Ring, H: Handler> Drop for Shard<R, H> {
+    /// What is not in flight goes back to the ring; what is, the ring has.
+    fn drop(&mut self) {
+        self.log.end(&mut self.ring);
+        for index in self.table.indices() {
+            let slot = self.table.get(index).and_then(|entry| entry.slot.take());
+            slot.into_iter().for_each(|slot| self.ring.return_slot(slot));
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Held {
     pub head: Vec<u8>,
     /// The bytes of the body, decoded.
     pub body: Vec<u8>,
+    /// A part of the body was left unread: whatever follows is no request, so the connection ends behind the answer.
+    pub unread: bool,
 }
 
 /// A body on its way.

@@ -194,6 +194,7 @@ impl Conn {
         held.head.clear();
         held.head.extend_from_slice(head_bytes);
         held.body.clear();
+        held.unread = false;
         let reader = BodyReader::new(now, head.framing(), keep, held);
         self.phase = Phase::Body;
         self.deadline = reader.deadline();

@@ -4,145 +4,193 @@ use std::ops::Range;
 
 use slipring_ring::{FileId, FileStat};
 use slipring_wire::command::Command;
-use slipring_wire::date::imf_fixdate;
+use slipring_wire::date::{DateStamp, imf_fixdate};
+use slipring_wire::field::{KnownField, Lines};
 use slipring_wire::response::{EncodeError, HeadWriter, PreparedHead, Status};
 
 use super::cache::Entry;
+use super::conditional::{self, Verdict};
+use super::facts::Facts;
 use super::range::{self, Wanted};
-use super::{conditional, mime};
-use crate::handler::{BodySource, Exchange, Reply};
+use crate::handler::{BodySource, Exchange, HandlerError, Reply};
 
 /// Answers from the cache.
 #[inline]
 pub(super) fn cached(x: &mut Exchange<'_>, entry: &Entry) -> Reply {
-    let (head, bytes) = (x.head(), x.head_bytes());
-    if head.if_modified_since(bytes).is_none() && head.range(bytes).is_none() {
+    if conditional::is_plain(x.head(), x.head_bytes()) {
         return x.send_prepared(Status::OK, &entry.head, &entry.body);
     }
-    match decide(x, entry.modified_s, entry.body.len() as u64) {
-        Answer::NotModified => not_modified(x, entry.modified_s),
+    cached_with_conditions(x, entry)
+}
+
+fn cached_with_conditions(x: &mut Exchange<'_>, entry: &Entry) -> Reply {
+    match decide(x, &entry.facts) {
         Answer::Whole => x.send_prepared(Status::OK, &entry.head, &entry.body),
         Answer::Part(part) => {
-            begin_part(x, &entry.content_type, entry.modified_s, &part, entry.body.len() as u64)?;
-            x.end_headers(&entry.body[part.start as usize..part.end as usize])
+            let head = part_head(x, &entry.facts, &part)?;
+            x.send_prepared(Status::PARTIAL_CONTENT, &head, &entry.body[part.start as usize..part.end as usize])
         }
-        Answer::Unsatisfiable => unsatisfiable(x, entry.body.len() as u64),
+        other => without_bytes(x, &entry.facts, &other),
     }
 }
 
 /// Answers from an open file, as the peer takes it.
-pub(super) fn streamed(x: &mut Exchange<'_>, path: &[u8], file: FileId, stat: &FileStat) -> Reply {
-    let modified_s = modified(x, stat);
-    let content_type = mime::content_type(path);
-    match decide(x, modified_s, stat.size) {
-        Answer::NotModified => not_modified(x, modified_s),
-        Answer::Whole => {
-            x.send_response(200)?
-                .send_header("Content-Type", content_type.as_bytes())?
-                .send_header("Content-Length", stat.size.to_string())?
-                .send_header("Last-Modified", imf_fixdate(modified_s))?
-                .send_header("Accept-Ranges", "bytes")?;
-            x.end_headers_from(BodySource::File(file, 0..stat.size), stat.size)
-        }
-        Answer::Part(part) => {
-            begin_part(x, &content_type, modified_s, &part, stat.size)?;
-            let len = part.end - part.start;
-            x.end_headers_from(BodySource::File(file, part), len)
-        }
-        Answer::Unsatisfiable => unsatisfiable(x, stat.size),
+pub(super) fn streamed(x: &mut Exchange<'_>, name: &[u8], file: FileId, stat: &FileStat) -> Reply {
+    let facts = Facts::new(x, name, stat);
+    let (status, head, part) = match decide(x, &facts) {
+        Answer::Whole => (Status::OK, whole_head(x, &facts)?, 0..facts.size),
+        Answer::Part(part) => (Status::PARTIAL_CONTENT, part_head(x, &facts, &part)?, part),
+        other => return without_bytes(x, &facts, &other),
+    };
+    let len = part.end - part.start;
+    x.send_prepared_from(status, &head, BodySource::File(file, part), len)
+}
+
+/// The answer that needs no byte of the file, if that is what the request comes to: nothing has to be read for it.
+pub(super) fn unread(x: &mut Exchange<'_>, name: &[u8], stat: &FileStat) -> Option<Reply> {
+    if conditional::is_plain(x.head(), x.head_bytes()) {
+        return None;
+    }
+    let facts = Facts::new(x, name, stat);
+    match decide(x, &facts) {
+        Answer::Whole | Answer::Part(_) => None,
+        other => Some(without_bytes(x, &facts, &other)),
     }
 }
 
 /// Makes a small file's answer.
-pub(super) fn prepare(x: &Exchange<'_>, path: &[u8], body: Vec<u8>, stat: &FileStat) -> Entry {
-    let modified_s = modified(x, stat);
-    let content_type = mime::content_type(path).into_owned();
-    let head = prepare_head(x.version_string(), &content_type, body.len() as u64, modified_s);
-    // The buffer holds the longest name and type; an answer without a head is still refused by its reader.
-    let head = head.unwrap_or_else(|_| PreparedHead::new(b"HTTP/1.1 500 Internal Server Error\r\n\r\n"));
-    Entry { head, body: body.into_boxed_slice(), content_type, modified_s, stat: *stat }
-}
-
-/// Rows F13 and S64: `Server`, `Date`, `Content-Type`, `Content-Length`, `Last-Modified`.
-fn prepare_head(version: &str, content_type: &str, len: u64, modified_s: u64) -> Result<PreparedHead, EncodeError> {
-    let mut buffer = vec![0; 1024 + version.len() + content_type.len()];
-    let mut head = HeadWriter::new(&mut buffer);
-    head.status_line(false, Status::OK, None)?;
-    if !version.is_empty() {
-        head.field(b"Server", version.as_bytes())?;
-    }
-    head.field(b"Date", &imf_fixdate(0))?
-        .field(b"Content-Type", content_type.as_bytes())?
-        .content_length(len)?
-        .field(b"Last-Modified", &imf_fixdate(modified_s))?
-        .field_static(b"Accept-Ranges: bytes\r\n")?;
-    let end = head.end()?;
-    Ok(PreparedHead::new(&buffer[..end]))
+pub(super) fn prepare(x: &Exchange<'_>, name: &[u8], body: Vec<u8>, stat: &FileStat) -> Result<Entry, HandlerError> {
+    let facts = Facts::new(x, name, stat);
+    Ok(Entry { head: whole_head(x, &facts)?, body: body.into_boxed_slice(), facts, stat: *stat })
 }
 
 enum Answer {
     Whole,
     Part(Range<u64>),
     NotModified,
+    Failed,
     Unsatisfiable,
 }
 
-/// The order of RFC 9110 section 13.2.2: whether it changed, then which part.
-fn decide(x: &Exchange<'_>, modified_s: u64, size: u64) -> Answer {
-    if conditional::is_not_modified(x, modified_s) {
-        return Answer::NotModified;
+/// The order of RFC 9110 section 13.2.2: whether it is wanted, then which part. HEAD has no parts (row 64).
+fn decide(x: &Exchange<'_>, facts: &Facts) -> Answer {
+    let (head, bytes) = (x.head(), x.head_bytes());
+    match conditional::judge(head, bytes, facts.modified_s) {
+        Verdict::NotModified => return Answer::NotModified,
+        Verdict::Failed => return Answer::Failed,
+        Verdict::Send => {}
     }
-    let value = x.head().range(x.head_bytes()).filter(|_| x.head().command() == Command::Get);
-    match value {
-        Some(value) if conditional::range_holds(x, modified_s) => match range::parse(value, size) {
-            Wanted::Whole => Answer::Whole,
-            Wanted::Part(part) => Answer::Part(part),
-            Wanted::Unsatisfiable => Answer::Unsatisfiable,
-        },
-        _ => Answer::Whole,
+    let Lines::One(value) = head.single(KnownField::Range, bytes) else { return Answer::Whole };
+    if head.command() != Command::Get || !conditional::range_holds(head, bytes, facts.modified_s) {
+        return Answer::Whole;
+    }
+    match range::parse(value, facts.size) {
+        Wanted::Whole => Answer::Whole,
+        Wanted::Part(part) => Answer::Part(part),
+        Wanted::Unsatisfiable => Answer::Unsatisfiable,
     }
 }
 
-fn not_modified(x: &mut Exchange<'_>, modified_s: u64) -> Reply {
-    x.send_response(304)?.send_header("Last-Modified", imf_fixdate(modified_s))?.end_headers(b"")
+fn without_bytes(x: &mut Exchange<'_>, facts: &Facts, answer: &Answer) -> Reply {
+    match answer {
+        Answer::NotModified => {
+            x.send_response(304)?.send_header("Last-Modified", imf_fixdate(facts.modified_s))?.end_headers(b"")
+        }
+        Answer::Unsatisfiable => {
+            let range = format!("bytes */{}", facts.size);
+            x.send_error_fields(416, None, &[("Content-Range", range.as_bytes())])
+        }
+        Answer::Failed | Answer::Whole | Answer::Part(_) => x.send_error(412),
+    }
 }
 
-fn begin_part(
-    x: &mut Exchange<'_>,
-    content_type: &str,
-    modified_s: u64,
-    part: &Range<u64>,
-    size: u64,
-) -> Result<(), crate::handler::HandlerError> {
-    let range = format!("bytes {}-{}/{size}", part.start, part.end - 1);
-    x.send_response(206)?
-        .send_header("Content-Type", content_type)?
-        .send_header("Content-Range", range)?
-        .send_header("Last-Modified", imf_fixdate(modified_s))?
-        .send_header("Accept-Ranges", "bytes")?;
-    Ok(())
+fn whole_head(x: &Exchange<'_>, facts: &Facts) -> Result<PreparedHead, HandlerError> {
+    head(x, Status::OK, facts, facts.size, None)
 }
 
-fn unsatisfiable(x: &mut Exchange<'_>, size: u64) -> Reply {
-    let range = format!("bytes */{size}");
-    x.send_error_fields(416, None, &[("Content-Range", range.as_bytes())])
+fn part_head(x: &Exchange<'_>, facts: &Facts, part: &Range<u64>) -> Result<PreparedHead, HandlerError> {
+    let range = format!("bytes {}-{}/{}", part.start, part.end - 1, facts.size);
+    head(x, Status::PARTIAL_CONTENT, facts, part.end - part.start, Some(range.as_bytes()))
 }
 
-/// A directory's own address ends in a slash (row F8). The reference is relative to the host and never begins with two
-/// slashes, or with a slash and a backslash, which browsers take for a host (row F9, attack 13).
-pub(super) fn redirect_to_directory(x: &mut Exchange<'_>) -> Reply {
+fn head(
+    x: &Exchange<'_>,
+    status: Status,
+    facts: &Facts,
+    len: u64,
+    range: Option<&[u8]>,
+) -> Result<PreparedHead, HandlerError> {
+    let server = x.version_string().as_bytes();
+    // Everything but these two is of a known, small length.
+    let mut buffer = vec![0; 512 + server.len() + facts.content_type.len()];
+    let end = write_head(&mut buffer, server, status, facts, len, range).map_err(|_| HandlerError::InvalidField)?;
+    Ok(PreparedHead::new(&buffer[..end]))
+}
+
+/// Rows F13 and S64: `Server`, `Date`, `Content-Type`, `Content-Length`, `Last-Modified`, in this order.
+fn write_head(
+    buffer: &mut [u8],
+    server: &[u8],
+    status: Status,
+    facts: &Facts,
+    len: u64,
+    range: Option<&[u8]>,
+) -> Result<usize, EncodeError> {
+    let mut head = HeadWriter::new(buffer);
+    head.status_line(false, status, None)?;
+    if !server.is_empty() {
+        head.field(b"Server", server)?;
+    }
+    head.date(&DateStamp::new(0))?.field(b"Content-Type", facts.content_type.as_bytes())?.content_length(len)?;
+    if let Some(range) = range {
+        head.field(b"Content-Range", range)?;
+    }
+    head.field(b"Last-Modified", &imf_fixdate(facts.modified_s))?.field_static(b"Accept-Ranges: bytes\r\n")?;
+    head.end()
+}
+
+/// A directory's own address ends in a slash (row F8); `path` is its normal form, which is not empty.
+pub(super) fn redirect_to_directory(x: &mut Exchange<'_>, path: &[u8]) -> Reply {
     let target = x.head().path_and_query(x.head_bytes());
-    let (path, query) = match target.iter().position(|&byte| byte == b'?') {
-        Some(mark) => target.split_at(mark),
-        None => (target, &b""[..]),
-    };
-    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
-    let start = path.iter().position(|byte| !is_slash(byte)).unwrap_or(path.len());
-    let location = [b"/", &path[start..], b"/", query].concat();
-    x.send_response(301)?.send_header("Location", &location)?.end_headers(b"")
+    let query = target.iter().position(|&byte| byte == b'?').map_or(&b""[..], |mark| &target[mark..]);
+    x.send_response(301)?.send_header("Location", location(path, query))?.end_headers(b"")
 }
 
-/// When the file was modified, in whole seconds: never after now (RFC 9110 section 8.8.2.1).
-fn modified(x: &Exchange<'_>, stat: &FileStat) -> u64 {
-    u64::try_from(stat.modified_s).unwrap_or(0).min(x.now_s())
+/// A reference relative to the host, made anew from the normal form: so it begins with one slash, behind which stands no
+/// slash and no backslash, which browsers would take for a host, and no line end survives (row F9, attacks 12 and 13).
+fn location(path: &[u8], query: &[u8]) -> Vec<u8> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut location = Vec::with_capacity(path.len() + query.len() + 2);
+    location.push(b'/');
+    for &byte in path {
+        // The bytes of a path (RFC 3986 section 3.3).
+        if byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte) {
+            location.push(byte);
+        } else {
+            location.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+    }
+    location.push(b'/');
+    location.extend_from_slice(query);
+    location
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations_stay_on_the_host() {
+        for (path, query, expected) in [
+            (&b"d"[..], &b""[..], "/d/"),
+            (b"d", b"?hi=1", "/d/?hi=1"),
+            (b"d", b"?", "/d/?"),
+            (b"a b/\xc3\xa4/+(1)", b"", "/a%20b/%C3%A4/+(1)/"),
+            (b"\\evil.example", b"", "/%5Cevil.example/"),
+            (b"\r\nSet-Cookie: a", b"", "/%0D%0ASet-Cookie:%20a/"),
+            (b"a?b#c%", b"", "/a%3Fb%23c%25/"),
+        ] {
+            assert_eq!(location(path, query), expected.as_bytes());
+        }
+    }
 }

@@ -8,14 +8,16 @@ use slab::Slab;
 use slipring_ring::{FileStat, Instant};
 use slipring_wire::response::PreparedHead;
 
+use super::facts::Facts;
+
 /// A small file's answer.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// The head of a 200.
     pub(super) head: PreparedHead,
     pub(super) body: Box<[u8]>,
-    pub(super) content_type: String,
-    pub(super) modified_s: u64,
+    /// What its fields say, for answers with other heads.
+    pub(super) facts: Facts,
     /// What the file was.
     pub(super) stat: FileStat,
 }
@@ -142,8 +144,7 @@ mod tests {
         Entry {
             head: PreparedHead::new(b"HTTP/1.1 200 OK\r\n\r\n"),
             body: vec![inode as u8; body].into(),
-            content_type: "text/plain".into(),
-            modified_s: 0,
+            facts: Facts::default(),
             stat: stat(inode),
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn content_type(path: &[u8]) -> Cow<'static, str> {
 const OTHER: &str = "application/octet-stream";
 
 /// Types that the table has otherwise, or not: Python's for compressed files, today's for scripts and fonts.
-const OWN: [(&str, &str); 10] = [
+const OWN: [(&str, &str); 12] = [
     ("gz", "application/gzip"),
     ("z", "application/octet-stream"),
     ("bz2", "application/x-bzip2"),
@@ -27,6 +27,8 @@ const OWN: [(&str, &str); 10] = [
     ("woff2", "font/woff2"),
     ("webmanifest", "application/manifest+json"),
     ("md", "text/markdown"),
+    ("ts", "video/mp2t"),
+    ("tgz", "application/gzip"),
 ];
 
 fn is_text(kind: &str) -> bool {
@@ -55,6 +57,18 @@ mod tests {
             ("README", "application/octet-stream"),
             ("x.unheardof", "application/octet-stream"),
             (".html", "application/octet-stream"),
+            ("x.Z", "application/octet-stream"),
+            ("x.bz2", "application/x-bzip2"),
+            ("x.xz", "application/x-xz"),
+            ("x.mjs", "text/javascript; charset=utf-8"),
+            ("x.py", "text/plain; charset=utf-8"),
+            ("x.c", "text/plain; charset=utf-8"),
+            ("x.xml", "text/xml; charset=utf-8"),
+            ("x.md", "text/markdown; charset=utf-8"),
+            ("x.wasm", "application/wasm"),
+            ("x.pdf", "application/pdf"),
+            ("a.png/x", "application/octet-stream"),
+            ("x.", "application/octet-stream"),
         ] {
             assert_eq!(content_type(path.as_bytes()), kind, "{path}");
         }

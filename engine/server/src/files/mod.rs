@@ -1,25 +1,27 @@
 //! Serving files: from a target to a file beneath a root, and from a file to an answer.
 //!
 //! This handler makes no system call: it asks the ring to open, read and list, so every fault of a file system can be
-//! simulated. A small file's whole answer is kept in the [`cache`]; a large one is streamed in fixed memory.
+//! simulated. A small file's whole answer is kept in a cache; a large one is streamed in fixed memory.
 
 mod answer;
 mod cache;
 mod conditional;
+mod facts;
 mod fill;
 mod listing;
 mod mime;
 mod range;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use slab::Slab;
-use slipring_ring::{FileError, FileId, FileKind, FileStat, RootId};
+use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, RootId};
 use slipring_wire::target::{NormalPath, TargetError, normalize};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
 use cache::Cache;
-use fill::Fill;
+use fill::{Fill, Fills};
 
 /// What to serve, and how.
 #[derive(Clone, Debug)]
@@ -32,11 +34,17 @@ pub struct FileOptions {
     pub index: Vec<String>,
     /// Bytes of all cached answers of one shard.
     pub cache_bytes_max: usize,
-    /// Bytes of a file whose answer is cached.
+    /// Bytes of a file whose answer is cached; at most [`CACHE_FILE_BYTES_MAX`].
     pub cache_file_bytes_max: u64,
     /// How long a cached answer is sent without looking at its file.
     pub revalidate: Duration,
+    /// Names that begin with a dot are served and shown too. `.well-known` at the root always is (RFC 8615).
+    pub dotfiles: bool,
 }
+
+/// Bytes of a body that is copied behind its head into a send slot; larger files are streamed. (Bodies beyond would be
+/// frozen as blobs, which only a shard can do: a second tier of the cache for which [`FileOptions`] has the knob.)
+pub const CACHE_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 impl FileOptions {
     /// As users of `python3 -m http.server` expect: listings on, `index.html` and `index.htm` (row F10).
@@ -46,8 +54,9 @@ impl FileOptions {
             listing: true,
             index: vec!["index.html".into(), "index.htm".into()],
             cache_bytes_max: 64 << 20,
-            cache_file_bytes_max: 16 * 1024,
+            cache_file_bytes_max: CACHE_FILE_BYTES_MAX,
             revalidate: Duration::from_secs(1),
+            dotfiles: false,
         }
     }
 }
@@ -57,7 +66,7 @@ impl FileOptions {
 pub struct FileHandler {
     options: FileOptions,
     cache: Cache,
-    fills: Slab<Fill>,
+    fills: Fills,
     /// Where paths are brought to normal form, and the key of the one at hand.
     scratch: Vec<u8>,
     key: Vec<u8>,
@@ -70,31 +79,32 @@ impl Handler for FileHandler {
         match arrived {
             Arrived::Opened(result) => self.opened(x, tag, result),
             Arrived::Read(result) => self.filled(x, tag, result),
-            Arrived::Listed(Ok(names)) => listing::answer(x, names),
-            Arrived::Listed(Err(error)) => refuse(x, error),
+            Arrived::Listed(result) => self.listed(x, result),
         }
     }
 
     fn abandoned(&mut self, tag: u32) {
         if let Some(key) = tag.checked_sub(FILL) {
-            self.fills.try_remove(key as usize);
+            self.fills.end(key);
         }
     }
 }
 
-/// Tags: what an open is for. An index's number is added to `INDEX`, a fill's key to `FILL`.
+/// Tags: what an ask is for. An index's number is added to `INDEX`, a fill's key to `FILL`.
 const FILE: u32 = 0;
 const DIRECTORY: u32 = 1;
 const LIST: u32 = 2;
 const INDEX: u32 = 16;
 const FILL: u32 = 256;
+const INDEX_NAMES_MAX: usize = (FILL - INDEX) as usize;
 
 impl FileHandler {
-    /// A handler with an empty cache.
-    pub fn new(options: FileOptions) -> Self {
+    /// A handler with an empty cache. Index names beyond the 240th are left out.
+    pub fn new(mut options: FileOptions) -> Self {
+        options.index.truncate(INDEX_NAMES_MAX);
         Self {
             cache: Cache::new(options.cache_bytes_max),
-            fills: Slab::new(),
+            fills: Fills::new(options.cache_file_bytes_max.min(CACHE_FILE_BYTES_MAX)),
             scratch: Vec::with_capacity(4096),
             key: Vec::with_capacity(4096),
             options,
@@ -104,7 +114,7 @@ impl FileHandler {
     #[inline]
     fn do_get(&mut self, x: &mut Exchange) -> Reply {
         if let Err(status) = self.resolve(x) {
-            return x.send_error(status);
+            return refuse_target(x, status);
         }
         let now = x.now();
         if let Some(entry) = self.cache.find(&self.key, now, self.options.revalidate) {
@@ -120,7 +130,7 @@ impl FileHandler {
         let target = x.head().path_and_query(x.head_bytes());
         let NormalPath { path, directory, hidden, .. } =
             normalize(target, &mut self.scratch).map_err(TargetError::status)?;
-        if hidden || path.len() > PATH_BYTES_MAX {
+        if (hidden && !self.options.dotfiles) || path.len() > PATH_BYTES_MAX {
             return Err(404);
         }
         self.key.clear();
@@ -140,9 +150,16 @@ impl FileHandler {
         self.key.strip_suffix(b"/").unwrap_or(&self.key)
     }
 
+    /// The name that the content type follows from: the path's, or that of the index which stands for it.
+    fn name(&self, index: Option<u32>) -> &[u8] {
+        let index = index.and_then(|number| self.options.index.get(number as usize));
+        index.map_or_else(|| self.path(), |name| name.as_bytes())
+    }
+
+    /// Asks for an index of the directory; behind the last, for the directory itself.
     fn ask_index(&mut self, x: &mut Exchange<'_>, number: u32) -> Reply {
         let Some(name) = self.options.index.get(number as usize) else {
-            return x.ask_open(DIRECTORY, self.options.root, self.path());
+            return self.ask_directory(x);
         };
         self.scratch.clear();
         let directory: &[u8] = if self.key == b"/" { b"" } else { &self.key };
@@ -151,71 +168,73 @@ impl FileHandler {
         x.ask_open(INDEX + number, self.options.root, &self.scratch)
     }
 
+    fn ask_directory(&mut self, x: &mut Exchange<'_>) -> Reply {
+        self.cache.remove(&self.key);
+        if self.options.listing { x.ask_open(DIRECTORY, self.options.root, self.path()) } else { not_found(x) }
+    }
+
     fn opened(&mut self, x: &mut Exchange<'_>, tag: u32, result: Result<(FileId, FileStat), FileError>) -> Reply {
         if let Err(status) = self.resolve(x) {
-            return x.send_error(status);
+            return refuse_target(x, status);
         }
+        let index = tag.checked_sub(INDEX);
         match (tag, result) {
-            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => self.found(x, file, stat),
-            (FILE, Ok((_, stat))) if stat.kind == FileKind::Directory => answer::redirect_to_directory(x),
-            (DIRECTORY, Ok((file, stat))) if stat.kind == FileKind::Directory => {
-                if self.options.listing {
-                    x.ask_list(LIST, file)
-                } else {
-                    x.send_error_with(404, Some("No permission to list directory"), None)
-                }
+            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => self.found(x, file, stat, index),
+            // What is no regular file is no index (row F10); one that may not be read still is, and hides the listing.
+            (INDEX.., Ok(_) | Err(FileError::NotFound | FileError::NotServable)) => self.ask_index(x, tag - INDEX + 1),
+            (FILE, Ok((_, stat))) if stat.kind == FileKind::Directory => {
+                self.cache.remove(&self.key);
+                answer::redirect_to_directory(x, &self.key)
             }
-            (INDEX.., Err(FileError::DescriptorLimit)) => refuse(x, FileError::DescriptorLimit),
-            (INDEX.., _) => self.ask_index(x, tag - INDEX + 1),
-            (_, Ok(_)) => refuse(x, FileError::NotServable),
-            (_, Err(error)) => refuse(x, error),
+            (DIRECTORY, Ok((file, stat))) if stat.kind == FileKind::Directory => x.ask_list(LIST, file),
+            (_, Ok(_)) => self.lost(x, FileError::NotServable),
+            (_, Err(error)) => self.lost(x, error),
         }
     }
 
     /// A regular file is open: answer from the cache if it is still that file, fill it if it is small, or stream.
-    fn found(&mut self, x: &mut Exchange<'_>, file: FileId, stat: FileStat) -> Reply {
+    fn found(&mut self, x: &mut Exchange<'_>, file: FileId, stat: FileStat, index: Option<u32>) -> Reply {
         let now = x.now();
         if let Some(entry) = self.cache.confirm(&self.key, &stat, now) {
             return answer::cached(x, entry);
         }
         self.cache.remove(&self.key);
-        if stat.size > self.options.cache_file_bytes_max {
-            return answer::streamed(x, &self.content_path(), file, &stat);
+        if let Some(reply) = answer::unread(x, self.name(index), &stat) {
+            return reply;
         }
-        let key = self.fills.insert(Fill::new(file, stat)) as u32;
-        x.ask_read(FILL + key, file, 0, stat.size as u32 + 1)
+        match self.fills.begin(file, stat, index) {
+            Some((key, len)) => x.ask_read(FILL + key, file, 0, len),
+            None => answer::streamed(x, self.name(index), file, &stat),
+        }
     }
 
-    /// Goes on with a fill: reads to the end, then looks whether the file is still what was opened (decision 14).
+    /// Goes on with a fill: reads to the end, and looks whether the file is still what was opened (decision 14).
     fn filled(&mut self, x: &mut Exchange<'_>, tag: u32, result: Result<(&[u8], FileStat), FileError>) -> Reply {
-        let key = tag.wrapping_sub(FILL) as usize;
+        let key = tag.wrapping_sub(FILL);
         if let Err(status) = self.resolve(x) {
-            return x.send_error(status);
+            return refuse_target(x, status);
         }
-        let Some(fill) = self.fills.get_mut(key) else { return x.send_error(500) };
-        let (bytes, stat) = match result {
-            Ok(read) => read,
+        let Some(fill) = self.fills.get(key) else { return x.send_error(500) };
+        let (step, stat) = match result {
+            Ok((bytes, stat)) => (fill.read(bytes, stat), stat),
             Err(error) => {
-                self.fills.remove(key);
-                return refuse(x, error);
+                self.fills.end(key);
+                return self.lost(x, error);
             }
         };
-        match fill.read(bytes, stat) {
-            fill::Step::More { offset, len } => x.ask_read(tag, fill.file, offset, len),
-            fill::Step::Unsteady => {
-                let fill = self.fills.remove(key);
-                answer::streamed(x, &self.content_path(), fill.file, &stat)
-            }
-            fill::Step::Complete => {
-                let fill = self.fills.remove(key);
-                self.keep_and_answer(x, fill, stat)
-            }
+        if let fill::Step::More { offset, len } = step {
+            return x.ask_read(tag, fill.file, offset, len);
+        }
+        let Some(fill) = self.fills.end(key) else { return x.send_error(500) };
+        match step {
+            fill::Step::Complete => self.keep_and_answer(x, fill, &stat),
+            _ => answer::streamed(x, self.name(fill.index), fill.file, &stat),
         }
     }
 
-    fn keep_and_answer(&mut self, x: &mut Exchange<'_>, fill: Fill, stat: FileStat) -> Reply {
-        let entry = answer::prepare(x, &self.content_path(), fill.bytes, &stat);
-        if !is_settled(&stat, x.now_s()) {
+    fn keep_and_answer(&mut self, x: &mut Exchange<'_>, fill: Fill, stat: &FileStat) -> Reply {
+        let entry = answer::prepare(x, self.name(fill.index), fill.bytes, stat)?;
+        if !is_settled(stat, x.now_s()) {
             // Written so lately that another write could leave the same time stamps: not to be trusted.
             return answer::cached(x, &entry);
         }
@@ -226,9 +245,20 @@ impl FileHandler {
         }
     }
 
-    /// The name that the content type follows from.
-    fn content_path(&self) -> Vec<u8> {
-        if self.key_is_directory() { b"index.html".to_vec() } else { self.key.clone() }
+    fn listed(&mut self, x: &mut Exchange<'_>, result: Result<&Listing, FileError>) -> Reply {
+        if let Err(status) = self.resolve(x) {
+            return refuse_target(x, status);
+        }
+        match result {
+            Ok(names) => listing::answer(x, names, self.path().is_empty(), self.options.dotfiles),
+            Err(error) => self.lost(x, error),
+        }
+    }
+
+    /// There is no file: nothing is kept of it, and the peer is told as much as it may know.
+    fn lost(&mut self, x: &mut Exchange<'_>, error: FileError) -> Reply {
+        self.cache.remove(&self.key);
+        refuse(x, error)
     }
 }
 
@@ -246,12 +276,10 @@ fn is_settled(stat: &FileStat, now_s: u64) -> bool {
 /// What a file error means to a peer: whether a file exists beneath the surface is not told (row F12).
 fn refuse(x: &mut Exchange<'_>, error: FileError) -> Reply {
     match error {
-        FileError::NotFound | FileError::OutsideRoot | FileError::NotServable => {
-            x.send_error_with(404, Some("File not found"), None)
-        }
+        FileError::NotFound | FileError::OutsideRoot | FileError::NotServable => not_found(x),
         FileError::Denied => {
             x.log_error(format_args!("permission denied: {}", x.path().escape_ascii()));
-            x.send_error_with(404, Some("File not found"), None)
+            not_found(x)
         }
         FileError::DescriptorLimit => x.send_error_fields(503, None, &[("Retry-After", b"1")]),
         FileError::Cancelled | FileError::Io(_) => {
@@ -259,4 +287,13 @@ fn refuse(x: &mut Exchange<'_>, error: FileError) -> Reply {
             x.send_error(500)
         }
     }
+}
+
+/// A target that leads to no path: 404 in the words of a missing file, so that neither is told from the other.
+fn refuse_target(x: &mut Exchange<'_>, status: u16) -> Reply {
+    if status == 404 { not_found(x) } else { x.send_error(status) }
+}
+
+fn not_found(x: &mut Exchange<'_>) -> Reply {
+    x.send_error_with(404, Some("File not found"), None)
 }

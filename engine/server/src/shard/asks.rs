@@ -143,13 +143,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             Resumed::Answered { close } => {
                 if close {
-                    entry.end = End::AfterSend { linger: entry.backlog() > 0 };
+                    entry.end = End::AfterSend { linger: open.held.unread || entry.backlog() > 0 };
                 }
                 self.close_ask(index, open, None);
             }
             Resumed::Body(mut out) => {
                 if let Some(linger) = &mut out.close {
-                    *linger |= entry.backlog() > 0;
+                    *linger |= open.held.unread || entry.backlog() > 0;
                 }
                 self.close_ask(index, open, out.file());
                 self.start_body(index, out);

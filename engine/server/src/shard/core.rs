@@ -257,12 +257,13 @@ impl<H: Handler> Core<H> {
     fn answer_held(
         &mut self,
         peer: Peer,
-        held: Held,
+        mut held: Held,
         unread: bool,
         consumed: usize,
         slot: &mut SlotBytes<'_>,
         stage: &mut Vec<u8>,
     ) -> Step {
+        held.unread = unread;
         self.parse_held(&held);
         match self.answer(peer, &held.head, &held.body, unread, slot, stage) {
             Answer::InSlot { close } => {
@@ -312,8 +313,9 @@ impl<H: Handler> Core<H> {
         stage: &mut Vec<u8>,
     ) -> Resumed {
         self.parse_held(held);
-        let answer =
-            self.run(peer, &held.head, &held.body, false, slot, stage, |handler, _, x| handler.resume(x, tag, arrived));
+        let answer = self.run(peer, &held.head, &held.body, held.unread, slot, stage, |handler, _, x| {
+            handler.resume(x, tag, arrived)
+        });
         match answer {
             Answer::InSlot { close } => Resumed::Answered { close },
             Answer::Outside(out) => Resumed::Body(out),
@@ -427,6 +429,7 @@ impl<H: Handler> Core<H> {
         if self.held.len() < HELD_KEPT_MAX && bytes <= HELD_BYTES_KEPT_MAX {
             held.head.clear();
             held.body.clear();
+            held.unread = false;
             self.held.push(held);
         }
     }

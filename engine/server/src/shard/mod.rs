@@ -340,8 +340,9 @@ impl<R: Ring, H: Handler> Drop for Shard<R, H> {
     fn drop(&mut self) {
         self.log.end(&mut self.ring);
         for index in self.table.indices() {
-            let slot = self.table.get(index).and_then(|entry| entry.slot.take());
-            slot.into_iter().for_each(|slot| self.ring.return_slot(slot));
+            if let Some(slot) = self.table.get(index).and_then(|entry| entry.slot.take()) {
+                self.ring.return_slot(slot);
+            }
         }
     }
 }

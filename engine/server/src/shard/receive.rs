@@ -118,6 +118,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.inbound = self.inbound_pool.pop().unwrap_or_default();
         }
         entry.inbound.extend_from_slice(self.ring.bytes(&lease));
+        entry.unturned = true;
         self.ring.give_back(lease);
         if entry.backlog() > INBOUND_BYTES_MAX {
             return self.abort(index);
@@ -141,6 +142,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         let Some(slot) = &mut entry.slot else { return self.await_slot(index) };
         let stage = &mut self.stages[slot.number()];
+        entry.unturned = false;
         let input = &entry.inbound[entry.inbound_at..];
         let Turn { consumed, stop } =
             self.core.turn(&mut entry.conn, entry.peer, now, input, self.ring.fill(slot), stage);
@@ -170,7 +172,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn after_turn(&mut self, index: u32, stop: Stop) {
         match stop {
             Stop::Input => {}
-            Stop::Room | Stop::Budget => self.make_ready(index),
+            Stop::Room | Stop::Budget => {
+                if let Some(entry) = self.table.get(index) {
+                    entry.unturned = true;
+                }
+                self.make_ready(index);
+            }
             Stop::Ask(ask, tag, held) => self.open_ask(index, ask, tag, held),
             Stop::Body(out) => self.start_body(index, out),
             Stop::Close { linger } => {

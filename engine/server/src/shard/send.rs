@@ -136,10 +136,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             return;
         }
-        if entry.stream.is_some() {
+        if let Some(stream) = &entry.stream {
             if entry.end == End::Cancelling {
                 self.finish_teardown(index);
-            } else {
+            } else if !stream.is_begun() {
+                // Once begun it goes on by its own completions: a half-close comes by here in the middle of it.
                 self.stream_next(index);
             }
             return;
@@ -152,6 +153,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 if entry.conn.phase() == Phase::Answering {
                     entry.conn.handle_answered(now, &self.core.rules);
                     self.go_on(index);
+                } else if entry.unturned && !entry.awaits_slot {
+                    // In the middle of a request, whose rest came while the answers before it were leaving.
+                    self.make_ready(index);
                 } else if entry.conn.is_half_closed() && !entry.ready && !entry.awaits_slot {
                     // What is left can never be a whole request (row H12).
                     self.teardown(index);
@@ -228,7 +232,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let now = self.ring.now();
         let stat = self.ring.measure(file);
         let Some(entry) = self.table.get(index) else { return };
-        let Ok(stat) = stat else { return self.abort(index) };
+        let Ok(stat) = stat else {
+            // The stream that would close it was not made.
+            let token = entry.token(OpKind::CloseFile, index);
+            self.ring.submit(token, Op::CloseFile { file });
+            return self.abort(index);
+        };
         let mut stream = Stream::new(file, stat, range, now);
         (stream.log, stream.close) = (log, close);
         entry.stream = Some(Box::new(stream));

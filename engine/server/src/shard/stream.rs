@@ -1,7 +1,7 @@
 //! Sending a part of a file: read into a transfer buffer, send what the socket takes, give the buffer back.
 //!
 //! A stream holds no buffer while its peer has no room: it polls, then reads, then sends without waiting (decision 13).
-//! What a short send left over is read again, from the page cache. Before its last chunk the file is measured once more:
+//! What a short send left over is read again, from the page cache. Behind the read of its last chunk the file is measured once more:
 //! a file that changed is never sent as if it had not.
 
 use std::ops::Range;
@@ -31,6 +31,8 @@ pub(super) struct Stream {
     asked: u32,
     /// It waits for a transfer buffer.
     waiting: bool,
+    /// Its first chunk was asked for.
+    begun: bool,
 }
 
 impl Stream {
@@ -46,7 +48,13 @@ impl Stream {
             close: None,
             asked: 0,
             waiting: false,
+            begun: false,
         }
+    }
+
+    /// Whether its first chunk was asked for: from then on one of its operations is in flight, or it waits in line.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun
     }
 
     /// Whether the peer takes its bytes too slowly to go on (a slow reader, attack 26).
@@ -79,6 +87,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.end == End::Cancelling {
             return;
         }
+        stream.begun = true;
         let Some(transfer) = self.ring.take_transfer() else {
             if !stream.waiting {
                 stream.waiting = true;
@@ -87,12 +96,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         };
         stream.waiting = false;
-        let last = stream.left() <= u64::from(chunk);
         let len = stream.left().min(u64::from(chunk)) as u32;
-        if last && stream.is_spoilt(self.ring.measure(stream.file)) {
-            self.ring.return_transfer(transfer);
-            return self.abort(index);
-        }
         entry.in_flight += 1;
         self.ring.submit(token, Op::Read { file: stream.file, offset: stream.next, len, transfer });
     }
@@ -125,6 +129,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         match (result, &mut entry.stream) {
             (Ok(len @ 1..), Some(stream)) if entry.end != End::Cancelling => {
                 let end = u64::from(len).min(stream.left()) as u32;
+                // Measured behind the read: what happens to the file from here on does not change what was read.
+                if u64::from(end) == stream.left() && stream.is_spoilt(self.ring.measure(stream.file)) {
+                    self.ring.return_transfer(transfer);
+                    return self.abort(index);
+                }
                 stream.asked = end;
                 entry.in_flight += 1;
                 let socket = entry.socket;

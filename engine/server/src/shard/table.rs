@@ -35,6 +35,8 @@ pub(super) struct Entry {
     pub(super) inbound: Vec<u8>,
     /// How much of `inbound` is consumed.
     pub(super) inbound_at: usize,
+    /// Another turn may make something of `inbound`: bytes came that none has looked at, or the last one ended early.
+    pub(super) unturned: bool,
     /// The request whose handler waits.
     pub(super) ask: Option<OpenAsk>,
     /// The body that is being sent.
@@ -184,6 +186,7 @@ impl Entry {
             slot: None,
             inbound: Vec::new(),
             inbound_at: 0,
+            unturned: false,
             ask: None,
             stream: None,
         }

@@ -49,5 +49,5 @@ fn pairs(value: &[u8]) -> Vec<u8> {
 fn main() -> Result<(), Error> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8000);
     let server = Server::bind(("127.0.0.1", port))?.access_log(AccessLog::Stderr).banner(true);
-    server.serve(|| Echo).map(drop)
+    server.serve(|| Echo)
 }

@@ -19,5 +19,5 @@ impl Hello {
 
 fn main() -> Result<(), Error> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8000);
-    Server::bind(("127.0.0.1", port))?.banner(true).serve(|| Hello).map(drop)
+    Server::bind(("127.0.0.1", port))?.banner(true).serve(|| Hello)
 }

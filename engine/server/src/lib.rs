@@ -18,3 +18,8 @@ pub use handler::{
     Site,
 };
 pub use server::{AccessLog, Error, Handle, Server};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -13,6 +13,7 @@ use slipring_wire::request::Tolerance;
 /// Exit statuses, as docs/INTERFACES.md has them.
 const FAILED_RUNNING: u8 = 1;
 const FAILED_STARTING: u8 = 2;
+const KERNEL_REFUSED: u8 = 3;
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Ok(Ended::Stopped(Signal::Interrupt)) => ExitCode::from(INTERRUPTED),
         Ok(Ended::Stopped(Signal::Terminate)) => ExitCode::from(TERMINATED),
         Err(error) if error.while_running() => complain(&error, FAILED_RUNNING),
+        Err(error) if error.kernel_refused() => complain(&error, KERNEL_REFUSED),
         Err(error) => complain(&error, FAILED_STARTING),
     }
 }
@@ -56,7 +58,7 @@ fn serve(plan: Plan) -> Result<Ended, Error> {
         server = server.also_if_there(address);
     }
     let root = server.add_root(plan.directory);
-    server.serve(move || FileHandler::new(FileOptions::new(root)))
+    server.run(move || FileHandler::new(FileOptions::new(root)))
 }
 
 fn complain(error: &dyn std::error::Error, status: u8) -> ExitCode {

@@ -80,6 +80,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the kernel refused a ring: a limit, a sysctl or a seccomp profile stands in the way.
+    pub fn kernel_refused(&self) -> bool {
+        matches!(self, Self::Setup(error) if !matches!(error, SetupError::Root { .. }))
+    }
+
     /// Whether the server failed while it ran, not when it started.
     pub fn while_running(&self) -> bool {
         matches!(self, Self::Lost(_))
@@ -125,7 +130,7 @@ pub enum Ended {
 /// }
 ///
 /// fn main() -> Result<(), slipring::Error> {
-///     Server::bind("127.0.0.1:8000")?.serve(|| Hello).map(drop)
+///     Server::bind("127.0.0.1:8000")?.serve(|| Hello)
 /// }
 /// ```
 #[derive(Debug)]
@@ -286,7 +291,15 @@ impl Server {
     ///
     /// # Errors
     /// When it cannot start, or a ring is lost.
-    pub fn serve<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
+    pub fn serve<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<(), Error> {
+        self.run(factory).map(drop)
+    }
+
+    /// As [`Self::serve`], and says how it ended.
+    ///
+    /// # Errors
+    /// When it cannot start, or a ring is lost.
+    pub fn run<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
         let signals = Signals::block().map_err(Error::Start)?;
         let bound = self.probe()?;
         let shards = self.start(&bound, &Arc::new(factory))?;

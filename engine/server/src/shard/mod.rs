@@ -204,6 +204,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.fire_timers();
         self.serve_starved();
         self.serve_waiting_streams();
+        self.serve_slot_waiters();
         self.flush();
         self.flush_log();
         self.pursue_drain();

@@ -110,6 +110,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// Calls those who wait while slots are free: whoever was called before may have ended without taking one.
+    pub(super) fn serve_slot_waiters(&mut self) {
+        for _ in 0..self.slots_waiting.len() {
+            let Some(slot) = self.ring.take_slot() else { return };
+            self.ring.return_slot(slot);
+            self.serve_slot_waiter();
+        }
+    }
+
     /// No send slot is free: wait for one.
     pub(super) fn await_slot(&mut self, index: u32) {
         self.core.metrics.slots_exhausted += 1;

@@ -1,8 +1,8 @@
 //! Sending a part of a file: read into a transfer buffer, send what the socket takes, give the buffer back.
 //!
 //! A stream holds no buffer while its peer has no room: it polls, then reads, then sends without waiting (decision 13).
-//! What a short send left over is read again, from the page cache. Behind the read of its last chunk the file is measured once more:
-//! a file that changed is never sent as if it had not.
+//! What a short send left over is read again, from the page cache. Behind the read of its last chunk the file is measured
+//! once more: a file that changed is never sent as if it had not.
 
 use std::ops::Range;
 

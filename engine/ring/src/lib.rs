@@ -28,6 +28,7 @@ pub use token::{OpKind, OpToken};
 pub use waker::{Wake, Waker};
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Submission, completion, owned memory and time, for one shard.
 ///
@@ -85,9 +86,9 @@ pub trait Ring {
 
     // Blobs.
 
-    /// Freezes bytes as a blob; it lives until it is released and no send reads it. `None` when the blob limit in
-    /// [`RingLimits`] (count or bytes) is reached; the bytes are dropped then.
-    fn freeze(&mut self, bytes: Vec<u8>) -> Option<BlobId>;
+    /// Freezes bytes as a blob, shared and not copied; it lives until it is released and no send reads it. `None` when
+    /// the blob limit in [`RingLimits`] (count or bytes) is reached.
+    fn freeze(&mut self, bytes: impl Into<Arc<[u8]>>) -> Option<BlobId>;
 
     /// The bytes of a blob.
     fn blob(&self, blob: BlobId) -> &[u8];

@@ -201,8 +201,8 @@ impl Ring for SimRing {
         self.kernel.slots.attach(slot, blob, range)
     }
 
-    fn freeze(&mut self, bytes: Vec<u8>) -> Option<BlobId> {
-        self.kernel.slots.freeze(bytes)
+    fn freeze(&mut self, bytes: impl Into<Arc<[u8]>>) -> Option<BlobId> {
+        self.kernel.slots.freeze(bytes.into())
     }
 
     fn blob(&self, blob: BlobId) -> &[u8] {

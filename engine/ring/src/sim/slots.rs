@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use slab::Slab;
 
@@ -28,7 +29,7 @@ struct Parts {
 
 /// An immutable body and how many sends may still read it.
 struct Blob {
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
     reads: u32,
     released: bool,
 }
@@ -82,14 +83,14 @@ impl Slots {
         SlotBytes { bytes: self.pool.bytes_mut(slot.index()), len: &mut slot.len }
     }
 
-    pub(super) fn freeze(&mut self, bytes: Vec<u8>) -> Option<BlobId> {
+    pub(super) fn freeze(&mut self, bytes: Arc<[u8]>) -> Option<BlobId> {
         let grown = self.blob_bytes + bytes.len() as u64;
         if self.blobs.len() >= self.blobs_max || grown > self.blob_bytes_max || bytes.len() > u32::MAX as usize {
             return None;
         }
         self.blob_bytes = grown;
         count(&self.ledger.blobs, 1);
-        Some(BlobId(self.blobs.insert(Blob { bytes: bytes.into_boxed_slice(), reads: 0, released: false }) as u32))
+        Some(BlobId(self.blobs.insert(Blob { bytes, reads: 0, released: false }) as u32))
     }
 
     pub(super) fn blob(&self, blob: BlobId) -> &[u8] {

@@ -256,8 +256,8 @@ impl Ring for UringRing {
         self.slots.attach(slot, blob, range)
     }
 
-    fn freeze(&mut self, bytes: Vec<u8>) -> Option<BlobId> {
-        self.slots.freeze(bytes)
+    fn freeze(&mut self, bytes: impl Into<Arc<[u8]>>) -> Option<BlobId> {
+        self.slots.freeze(bytes.into())
     }
 
     fn blob(&self, blob: BlobId) -> &[u8] {

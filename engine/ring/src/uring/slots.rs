@@ -4,6 +4,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
+use std::sync::Arc;
 
 use slab::Slab;
 
@@ -32,7 +33,7 @@ struct Parts {
 
 /// An immutable body and who still reads it.
 struct Blob {
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
     reads: u32,
     released: bool,
 }
@@ -101,13 +102,13 @@ impl Slots {
         self.pool.bytes_mut(slot.index())
     }
 
-    pub(super) fn freeze(&mut self, bytes: Vec<u8>) -> Option<BlobId> {
+    pub(super) fn freeze(&mut self, bytes: Arc<[u8]>) -> Option<BlobId> {
         let grown = self.blob_bytes + bytes.len() as u64;
         if self.blobs.len() >= self.blobs_max || grown > self.blob_bytes_max || bytes.len() > u32::MAX as usize {
             return None;
         }
         self.blob_bytes = grown;
-        Some(BlobId(self.blobs.insert(Blob { bytes: bytes.into_boxed_slice(), reads: 0, released: false }) as u32))
+        Some(BlobId(self.blobs.insert(Blob { bytes, reads: 0, released: false }) as u32))
     }
 
     pub(super) fn blob(&self, blob: BlobId) -> &[u8] {

@@ -8,6 +8,7 @@ use slipring_wire::date::{DateStamp, imf_fixdate};
 use slipring_wire::field::{KnownField, Lines};
 use slipring_wire::response::{EncodeError, HeadWriter, PreparedHead, Status};
 
+use super::COPIED_BYTES_MAX;
 use super::cache::Entry;
 use super::conditional::{self, Verdict};
 use super::facts::Facts;
@@ -18,20 +19,31 @@ use crate::handler::{BodySource, Exchange, HandlerError, Reply};
 #[inline]
 pub(super) fn cached(x: &mut Exchange<'_>, entry: &Entry) -> Reply {
     if conditional::is_plain(x.head(), x.head_bytes()) {
-        return x.send_prepared(Status::OK, &entry.head, &entry.body);
+        return send(x, Status::OK, &entry.head, entry, 0..entry.body.len());
     }
     cached_with_conditions(x, entry)
 }
 
 fn cached_with_conditions(x: &mut Exchange<'_>, entry: &Entry) -> Reply {
     match decide(x, &entry.facts) {
-        Answer::Whole => x.send_prepared(Status::OK, &entry.head, &entry.body),
+        Answer::Whole => send(x, Status::OK, &entry.head, entry, 0..entry.body.len()),
         Answer::Part(part) => {
             let head = part_head(x, &entry.facts, &part)?;
-            x.send_prepared(Status::PARTIAL_CONTENT, &head, &entry.body[part.start as usize..part.end as usize])
+            send(x, Status::PARTIAL_CONTENT, &head, entry, part.start as usize..part.end as usize)
         }
         other => without_bytes(x, &entry.facts, &other),
     }
+}
+
+/// A small body is copied behind its head; a larger one is sent from where it stands.
+#[inline]
+fn send(x: &mut Exchange<'_>, status: Status, head: &PreparedHead, entry: &Entry, part: Range<usize>) -> Reply {
+    if part.len() <= COPIED_BYTES_MAX {
+        return x.send_prepared(status, head, &entry.body[part]);
+    }
+    let len = part.len() as u64;
+    let source = BodySource::Shared(entry.body.clone(), part.start as u32..part.end as u32);
+    x.send_prepared_from(status, head, source, len)
 }
 
 /// Answers from an open file, as the peer takes it.
@@ -61,7 +73,7 @@ pub(super) fn unread(x: &mut Exchange<'_>, name: &[u8], stat: &FileStat) -> Opti
 /// Makes a small file's answer.
 pub(super) fn prepare(x: &Exchange<'_>, name: &[u8], body: Vec<u8>, stat: &FileStat) -> Result<Entry, HandlerError> {
     let facts = Facts::new(x, name, stat);
-    Ok(Entry { head: whole_head(x, &facts)?, body: body.into_boxed_slice(), facts, stat: *stat })
+    Ok(Entry { head: whole_head(x, &facts)?, body: body.into(), facts, stat: *stat })
 }
 
 enum Answer {

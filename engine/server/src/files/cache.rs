@@ -1,6 +1,7 @@
 //! Whole answers of small files, by path. A hit hashes, compares and copies; it allocates nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ahash::RandomState;
@@ -15,7 +16,7 @@ use super::facts::Facts;
 pub(super) struct Entry {
     /// The head of a 200.
     pub(super) head: PreparedHead,
-    pub(super) body: Box<[u8]>,
+    pub(super) body: Arc<[u8]>,
     /// What its fields say, for answers with other heads.
     pub(super) facts: Facts,
     /// What the file was.

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use askama::Template;
 use slipring_ring::{DirEntry, FileKind, Listing};
 
+use super::COPIED_BYTES_MAX;
 use crate::handler::{BodySource, Exchange, Reply};
 
 #[derive(Template)]
@@ -45,9 +46,6 @@ struct Escaped<'a>(&'a [u8], &'static str);
 
 /// A name as a relative reference: every byte that could mean something else is percent-encoded. `true`: a directory.
 struct Href<'a>(&'a [u8], bool);
-
-/// A page beyond this many bytes is not copied behind its head, but sent from where it stands.
-const COPIED_BYTES_MAX: usize = 16 * 1024;
 
 /// Answers with the names of a directory. `at_root`: it is the root itself; `dotfiles`: hidden names are served.
 pub(super) fn answer(x: &mut Exchange<'_>, listing: &Listing, at_root: bool, dotfiles: bool) -> Reply {

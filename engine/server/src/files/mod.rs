@@ -42,9 +42,11 @@ pub struct FileOptions {
     pub dotfiles: bool,
 }
 
-/// Bytes of a body that is copied behind its head into a send slot; larger files are streamed. (Bodies beyond would be
-/// frozen as blobs, which only a shard can do: a second tier of the cache for which [`FileOptions`] has the knob.)
-pub const CACHE_FILE_BYTES_MAX: u64 = 16 * 1024;
+/// Bytes of the largest file whose answer is cached; larger ones are streamed.
+pub const CACHE_FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Bytes of a body that is copied behind its head into a send slot; a larger one is sent from where it stands.
+const COPIED_BYTES_MAX: usize = 16 * 1024;
 
 impl FileOptions {
     /// As users of `python3 -m http.server` expect: listings on, `index.html` and `index.htm` (row F10).

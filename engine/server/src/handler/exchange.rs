@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::sync::Arc;
 
 use slipring_ring::{BlobId, FileId, Instant, Peer, RootId};
 use slipring_wire::command::Command;
@@ -47,6 +48,8 @@ pub enum BodySource {
     None,
     /// Memory that is sent and then freed.
     Owned(Vec<u8>),
+    /// A part of memory that others send too; it is not copied.
+    Shared(Arc<[u8]>, Range<u32>),
     /// A part of a frozen blob.
     Blob(BlobId, Range<u32>),
     /// A part of an open file, read as the peer takes it. The file belongs to the exchange.

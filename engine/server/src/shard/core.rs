@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use slipring_ring::{Instant, Peer, SlotBytes};
+use slipring_wire::body::framing::BodyFraming;
 use slipring_wire::command::Command;
 use slipring_wire::error::{Quoted, Reject, RejectClass, RejectReason};
 use slipring_wire::request::{Expect, RequestHead};
@@ -201,6 +202,8 @@ impl<H: Handler> Core<H> {
                 return Step::Stop(bytes.len(), Stop::Close { linger: true });
             }
         };
+        // A body of no bytes is here already: nothing to go on with (RFC 9110 section 10.1.1).
+        let body_here = body_here || self.head.framing() == BodyFraming::Length(0);
         let asks_first = expect == Expect::Continue && !body_here;
         let held = self.take_held();
         conn.begin_body(now, &self.head, keep, held, bytes);

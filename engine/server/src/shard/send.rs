@@ -1,5 +1,8 @@
 //! Answers on their way: one send in flight per connection, carrying every answer of its tick.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
 
 use super::Shard;
@@ -196,11 +199,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
         let OutOfSlot { spilled, source, body_bytes, log, close } = out;
         debug_assert!(body_bytes > 0 || spilled.is_some(), "a body outside the slot is not empty");
-        let attached = spilled.is_none_or(|bytes| self.attach_owned(index, bytes));
+        let attached = spilled.is_none_or(|bytes| self.attach_whole(index, bytes));
         let attached = attached
             && match source {
                 BodySource::None => true,
-                BodySource::Owned(bytes) => self.attach_owned(index, bytes),
+                BodySource::Owned(bytes) => self.attach_whole(index, bytes),
+                BodySource::Shared(bytes, range) => self.attach_shared(index, bytes, range),
                 BodySource::Blob(blob, range) => {
                     let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
                     slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
@@ -220,12 +224,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    /// Puts memory behind what the slot holds, to be freed when it was sent.
-    fn attach_owned(&mut self, index: u32, bytes: Vec<u8>) -> bool {
+    fn attach_whole(&mut self, index: u32, bytes: Vec<u8>) -> bool {
         let len = bytes.len() as u32;
+        self.attach_shared(index, bytes.into(), 0..len)
+    }
+
+    /// Puts memory behind what the slot holds, to be let go when it was sent.
+    fn attach_shared(&mut self, index: u32, bytes: Arc<[u8]>, range: Range<u32>) -> bool {
         let Some(blob) = self.ring.freeze(bytes) else { return false };
         let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
-        let attached = slot.is_some_and(|slot| self.ring.attach(slot, blob, 0..len));
+        let attached = slot.is_some_and(|slot| self.ring.attach(slot, blob, range));
         self.ring.release(blob);
         attached
     }
@@ -234,7 +242,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         &mut self,
         index: u32,
         file: slipring_ring::FileId,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
         log: Vec<u8>,
         close: Option<bool>,
     ) {
@@ -242,10 +250,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let stat = self.ring.measure(file);
         let Some(entry) = self.table.get(index) else { return };
         let Ok(stat) = stat else {
-            // The stream that would close it was not made.
+            // What is written leaves, answers before this one among it; then the connection ends short of the promise.
+            entry.end = End::AfterSend { linger: true };
             let token = entry.token(OpKind::CloseFile, index);
             self.ring.submit(token, Op::CloseFile { file });
-            return self.abort(index);
+            self.core.metrics.aborted += 1;
+            return self.drop_inbound(index);
         };
         let mut stream = Stream::new(file, stat, range, now);
         (stream.log, stream.close) = (log, close);

@@ -159,6 +159,7 @@ impl Driver {
         match ending.body {
             BodySource::None => {}
             BodySource::Owned(body) => bytes.extend(body),
+            BodySource::Shared(body, range) => bytes.extend(&body[range.start as usize..range.end as usize]),
             BodySource::Blob(..) => panic!("no blobs yet"),
             BodySource::File(file, mut range) => {
                 assert!(files.contains(&file), "the exchange opened it");

@@ -27,7 +27,7 @@ fn put_site(outside: &Outside) {
     outside.set_readable("/srv/closed/index.html", false);
     outside.put_file("/srv/.git/config", &b"secret"[..]);
     outside.put_file("/srv/.well-known/x", &b"known"[..]);
-    outside.put_file("/srv/large", Content::Generated { seed: 1, len: 100_000 });
+    outside.put_file("/srv/large", Content::Generated { seed: 1, len: 300_000 });
     outside.put_file("/srv/huge", Content::Generated { seed: 2, len: 5 << 30 });
     outside.put_file("/etc/passwd", &b"secret"[..]);
     outside.put_link("/srv/inside", "a.txt");
@@ -130,7 +130,7 @@ fn fields_stand_in_pythons_order() {
 #[test]
 fn large_files_stream_and_small_ones_are_kept() {
     let mut driver = site();
-    let large: Vec<u8> = (0..100_000).map(|at| Content::byte_at(1, at)).collect();
+    let large: Vec<u8> = (0..300_000).map(|at| Content::byte_at(1, at)).collect();
     assert!(driver.get("/large").body == large);
     assert_eq!(driver.asks.len(), 1, "an open alone");
     driver.get("/a.txt");
@@ -298,14 +298,16 @@ fn options() {
 
 #[test]
 fn short_reads_and_delays_change_no_byte() {
+    // Several reads to fill, and sent from where it stands.
+    const LEN: u64 = 100_000;
     for seed in 0..50 {
         let mut driver = Driver::with(SimConfig::new(seed), |_| {});
         put_site(&driver.outside);
-        driver.outside.put_file("/srv/middling", Content::Generated { seed, len: 16 * 1024 });
+        driver.outside.put_file("/srv/middling", Content::Generated { seed, len: LEN });
         driver.sleep(3_000);
         let plan = FaultPlan { short_read: 700_000, delay: 300_000, delay_ns_max: 1_000_000, ..FaultPlan::none() };
         driver.outside.set_plan(plan);
-        let whole: Vec<u8> = (0..16 * 1024).map(|at| Content::byte_at(seed, at)).collect();
+        let whole: Vec<u8> = (0..LEN).map(|at| Content::byte_at(seed, at)).collect();
         for _ in 0..2 {
             assert!(driver.get("/middling").body == whole, "seed {seed}");
         }

@@ -177,6 +177,8 @@ const CONNECTIONS_PERCENT: u64 = 80;
 const CONNECTIONS_MAX: u64 = 64 * 1024;
 /// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: u32 = 4096;
+/// How long a port in use may still be that of a server that just ended.
+const PORT_PATIENCE: Duration = Duration::from_millis(500);
 /// How long a log line waits for others, unless a person reads along.
 const LOG_DELAY: Duration = Duration::from_millis(250);
 
@@ -315,13 +317,15 @@ impl Server {
         let alone = ListenOptions { backlog: 1, ..ListenOptions::default() };
         let mut probes = Vec::new();
         for &address in &self.addresses {
-            probes.push(Listener::bind(address, &alone).map_err(|source| explain(address, source))?);
+            probes.push(
+                Listener::bind_within(address, &alone, PORT_PATIENCE).map_err(|source| explain(address, source))?,
+            );
         }
         for &(mut address) in &self.optional {
             if address.port() == 0 {
                 address.set_port(probes.first().map_or(0, |first| first.address().port()));
             }
-            match Listener::bind(address, &alone) {
+            match Listener::bind_within(address, &alone, PORT_PATIENCE) {
                 Ok(probe) => probes.push(probe),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(explain(address, error)),
                 // This machine has no such address.

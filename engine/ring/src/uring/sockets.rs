@@ -4,6 +4,7 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use crate::op::Peer;
 
@@ -61,6 +62,29 @@ impl Listener {
             Peer::Unix | Peer::Unknown => address,
         };
         Ok(Self { fd, address })
+    }
+
+    /// As [`Self::bind`], but a port in use is tried again for so long: a server that was killed a moment ago holds its
+    /// port until the kernel has taken its ring apart, some milliseconds behind its end.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn bind_within(address: SocketAddr, options: &ListenOptions, patience: Duration) -> io::Result<Self> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let mut waited = Duration::ZERO;
+        loop {
+            match Self::bind(address, options) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && waited < patience => {
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "before any ring is made, on the thread that starts"
+                    )]
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Where it listens, with the real port.

@@ -128,10 +128,13 @@ impl Options {
     /// When there is nothing to go on with.
     pub fn read() -> Result<Self, Shown> {
         Self::try_parse().map_err(|error| {
-            // Nobody can be told that nobody can be told.
-            let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            if asked { Shown::Answer } else { Shown::Complaint }
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+                // Nobody can be told that nobody can be told.
+                let _ = error.print();
+                return Shown::Answer;
+            }
+            eprintln!("slipring: {}", one_line(&error.to_string()));
+            Shown::Complaint
         })
     }
 
@@ -176,6 +179,15 @@ impl Options {
         }
         Err(UsageError::Target(target.clone()))
     }
+}
+
+/// A complaint of clap's as one line: what is wrong, its tip if it has one, and where the flags are.
+fn one_line(complaint: &str) -> String {
+    let mut lines = complaint.lines().map(str::trim);
+    let wrong = lines.next().unwrap_or_default();
+    let wrong = wrong.strip_prefix("error: ").unwrap_or(wrong);
+    let tip = lines.find_map(|line| line.strip_prefix("tip: ")).map(|tip| format!("; {tip}")).unwrap_or_default();
+    format!("{wrong}{tip}; 'slipring --help' lists the flags")
 }
 
 fn check_directory(path: &Path) -> Result<(), UsageError> {

@@ -24,6 +24,9 @@ pub(super) struct Accepting {
 /// How long to wait when the system has no descriptor or memory left: no spin, and no long silence.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// Connections beyond the table's limit that wait for a place; more are closed and counted.
+const PARKED_MAX: usize = 1024;
+
 impl<R: Ring, H: Handler> Shard<R, H> {
     fn accept_token(&self, listener: ListenerId) -> OpToken {
         OpToken::new(OpKind::Accept, 0, self.limits.connections_max as u32 + u32::from(listener.0))
@@ -108,14 +111,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Takes a new connection into the table and starts to receive.
     pub(super) fn admit_connection(&mut self, socket: Socket) {
+        if self.table.is_full() {
+            return self.park(socket);
+        }
         let now = self.ring.now();
         let peer = self.ring.peer(socket);
         let conn = Conn::new(now, &self.core.rules);
-        let Some(index) = self.table.insert(conn, socket, peer) else {
-            self.core.metrics.refused += 1;
-            let token = OpToken::new(OpKind::Close, 0, self.limits.connections_max as u32);
-            return self.ring.submit(token, Op::Close { socket });
-        };
+        let Some(index) = self.table.insert(conn, socket, peer) else { return };
         self.core.metrics.accepted += 1;
         self.drain_newcomer(index);
         self.arm_recv(index);
@@ -123,6 +125,41 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if self.table.is_full() {
             self.pause_accepts();
         }
+    }
+
+    /// A connection that an accept brought beyond the table's limit waits for a place.
+    fn park(&mut self, socket: Socket) {
+        if self.parked.len() < PARKED_MAX {
+            return self.parked.push_back(socket);
+        }
+        self.core.metrics.refused += 1;
+        self.turn_away(socket);
+    }
+
+    pub(super) fn turn_away(&mut self, socket: Socket) {
+        let token = OpToken::new(OpKind::Close, 0, self.limits.connections_max as u32);
+        self.ring.submit(token, Op::Close { socket });
+    }
+
+    /// Places are free again: for who was accepted already, then for who is queued, one at a time, and only then for an
+    /// accept that takes whatever comes.
+    pub(super) fn fill_places(&mut self) {
+        while !self.table.is_full()
+            && let Some(socket) = self.parked.pop_front()
+        {
+            self.admit_connection(socket);
+        }
+        for listener in 0..self.listeners.len() as u16 {
+            let state = &self.listeners[usize::from(listener)];
+            let idle = !state.armed && !state.closed && state.retry.is_none() && !self.drain.is_closing();
+            while idle
+                && !self.table.is_full()
+                && let Some(Ok(socket)) = self.ring.accept_now(ListenerId(listener))
+            {
+                self.admit_connection(socket);
+            }
+        }
+        self.resume_accepts();
     }
 
     /// Closes every listener whose queue was emptied.

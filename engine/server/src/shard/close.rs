@@ -89,7 +89,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(slot) = entry.slot {
             self.return_slot(slot);
         }
-        self.resume_accepts();
+        self.fill_places();
     }
 
     /// A shutdown or close was done.

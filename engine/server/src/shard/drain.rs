@@ -116,6 +116,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// The drain took too long: what is left is cut.
     fn give_up(&mut self) {
+        while let Some(socket) = self.parked.pop_front() {
+            self.turn_away(socket);
+        }
         for index in self.table.indices() {
             self.abort(index);
         }

@@ -8,7 +8,7 @@ pub struct ShardLimits {
     /// The ring's own sizes. No send slot free: the connection waits its turn. No receive buffer free: it is armed again
     /// when buffers came back. No transfer buffer free: streams wait in line.
     pub ring: RingLimits,
-    /// Connections. At the limit accepting pauses; what was accepted beyond is closed and counted.
+    /// Connections. At the limit accepting pauses; what was accepted beyond waits for a place.
     pub connections_max: usize,
     /// Connections accepted in a row while draining, before the others have a turn.
     pub accepts_per_tick_max: usize,

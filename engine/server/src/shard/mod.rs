@@ -24,7 +24,7 @@ pub use mailbox::{Mailbox, Message};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, Ring, RingLost, SinkId};
+use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, Ring, RingLost, SinkId, Socket};
 
 use crate::conn::Rules;
 use crate::handler::{Handler, Site};
@@ -98,6 +98,8 @@ pub struct Shard<R: Ring, H: Handler> {
     /// Memory of inbound buffers, for reuse.
     inbound_pool: Vec<Vec<u8>>,
     listeners: Vec<accept::Accepting>,
+    /// Connections that were accepted beyond the table's limit.
+    parked: VecDeque<Socket>,
     drain: Drain,
     drain_timeout: Duration,
     drain_idle: Duration,
@@ -128,6 +130,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             starved: VecDeque::new(),
             inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
             listeners: (0..config.listeners).map(|_| accept::Accepting::default()).collect(),
+            parked: VecDeque::new(),
             drain: Drain::No,
             drain_timeout: config.drain_timeout,
             drain_idle: config.drain_idle,

@@ -1,7 +1,6 @@
-//! Once warm, a shard answers keep-alive requests for a cached file without allocating, its access log on.
-//!
-//! The shard runs on this test's own thread, so that an allocator that counts per thread sees all it does and nothing
-//! else; the client runs on another.
+//! Once a shard runs, a request for a cached file allocates nothing (decision 17): counted by a global allocator on the
+//! shard's own thread, with the access log on.
+#![allow(clippy::disallowed_methods, reason = "the client paces itself by the clock on the wall")]
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
@@ -9,94 +8,106 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use slipring::files::{FileHandler, FileOptions};
 use slipring::shard::{Shard, ShardConfig};
 use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing};
 use slipring_ring::{RootId, SinkId};
+use tempfile::TempDir;
 
-const WARM: u64 = 5_000;
+const BODY: &[u8] = b"Hello, World!";
+/// Requests that warm up: buffers grow to their size, the file is trusted, the log is flushed.
+const WARM_UP: u64 = 8_000;
+/// Requests that are counted, in each of two parts.
 const COUNTED: u64 = 10_000;
-const REQUEST: &[u8] = b"GET /hello.txt HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\n\r\n";
+/// In the middle of the second part: longer than the cache trusts a file.
+const PAUSE: Duration = Duration::from_millis(1300);
+/// A server that is silent for so long is gone.
+const GONE: Duration = Duration::from_secs(5);
+/// How old a file has to be for the cache to trust its time stamps.
+const SETTLED: Duration = Duration::from_millis(3100);
+
+/// A shard on this thread, and what has to live as long.
+struct Rig {
+    shard: Shard<UringRing, FileHandler>,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+fn rig() -> Rig {
+    let directory = TempDir::new().expect("a temporary directory");
+    let root = directory.path().join("root");
+    fs::create_dir(&root).expect("a directory");
+    fs::write(root.join("hello.txt"), BODY).expect("a file");
+    thread::sleep(SETTLED);
+    let log = OpenOptions::new().append(true).create(true).open(directory.path().join("access.log")).expect("a file");
+    let anywhere = "127.0.0.1:0".parse().expect("an address");
+    let listener =
+        Listener::bind(anywhere, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
+    let address = listener.address();
+    let config = ShardConfig { log: Some(SinkId(0)), ..ShardConfig::new(64) };
+    let mut uring = UringConfig::new(config.limits.ring.clone());
+    (uring.roots, uring.sinks, uring.listeners) = (vec![root], vec![log.into()], vec![listener]);
+    let ring = UringRing::new(uring).expect("io_uring");
+    let shard = Shard::new(ring, config, Box::new(|| FileHandler::new(FileOptions::new(RootId(0)))));
+    Rig { shard, address, directory }
+}
+
+/// Asks for the file over one connection, one request after the other, and counts the answers. It goes on until the
+/// server is gone, so that a tick never waits for nothing.
+fn ask_for_ever(address: SocketAddr, answered: &AtomicU64) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_nodelay(true).expect("a socket");
+    stream.set_read_timeout(Some(GONE)).expect("a socket");
+    let mut answer = [0; 4096];
+    loop {
+        if stream.write_all(b"GET /hello.txt HTTP/1.1\r\nHost: x\r\nUser-Agent: a\r\nAccept: */*\r\n\r\n").is_err() {
+            return;
+        }
+        let Ok(len) = read_answer(&mut stream, &mut answer) else { return };
+        assert!(answer[..len].starts_with(b"HTTP/1.1 200 ") && answer[..len].ends_with(BODY));
+        if answered.fetch_add(1, Ordering::Release) + 1 == WARM_UP + COUNTED + COUNTED / 2 {
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn read_answer(stream: &mut TcpStream, answer: &mut [u8]) -> std::io::Result<usize> {
+    let mut len = 0;
+    while !answer[..len].ends_with(BODY) {
+        match stream.read(&mut answer[len..])? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            more => len += more,
+        }
+    }
+    Ok(len)
+}
 
 #[test]
-fn ten_thousand_requests_allocate_nothing() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let file = directory.path().join("hello.txt");
-    fs::write(&file, "Hello, World!").expect("a file");
-    // Old enough to be trusted by the cache.
-    let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
-    fs::File::options().write(true).open(&file).and_then(|f| f.set_modified(old)).expect("a time");
-    wait_until_settled();
-
-    let (mut shard, address) = shard(directory.path());
+fn a_cached_file_is_served_without_allocating() {
+    let Rig { mut shard, address, directory } = rig();
     let answered = Arc::new(AtomicU64::new(0));
     let client = thread::spawn({
         let answered = answered.clone();
-        move || ask(address, &answered)
+        move || ask_for_ever(address, &answered)
     });
-    while answered.load(Ordering::Relaxed) < WARM {
-        shard.tick().expect("a ring");
-    }
-    let counted = allocation_counter::measure(|| {
-        while answered.load(Ordering::Relaxed) < WARM + COUNTED {
-            shard.tick().expect("a ring");
+    let mut until = |count: u64| {
+        while answered.load(Ordering::Acquire) < count {
+            shard.tick().expect("the ring lives");
         }
-    });
-    println!("{counted:?} in {COUNTED} requests, {} lines logged", shard.metrics().log_lines);
-    assert_eq!(counted.count_total, 0, "{counted:?}");
-    assert!(shard.metrics().log_lines >= COUNTED);
-    while !client.is_finished() {
-        shard.tick().expect("a ring");
-    }
-    let body = client.join().expect("the client ends well");
-    assert!(body.ends_with(b"Hello, World!"));
-}
-
-/// Ten of these are longer than a cached answer is trusted: it is confirmed on the way, by an open and a measurement.
-#[expect(clippy::disallowed_methods, reason = "a test of a real ring lives in real time")]
-fn pause() {
-    thread::sleep(std::time::Duration::from_millis(150));
-}
-
-/// The cache trusts a file two seconds after its last change, of which setting a time is one.
-#[expect(clippy::disallowed_methods, reason = "a test of a real ring lives in real time")]
-fn wait_until_settled() {
-    thread::sleep(std::time::Duration::from_millis(3100));
-}
-
-fn shard(root: &std::path::Path) -> (Shard<UringRing, FileHandler>, SocketAddr) {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let listener = Listener::bind(any, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
-    let address = listener.address();
-    let mut config = ShardConfig::new(64);
-    config.log = Some(SinkId(0));
-    let log = OpenOptions::new().append(true).create(true).open(root.join("access.log")).expect("a log");
-    let mut uring = UringConfig::new(config.limits.ring.clone());
-    uring.roots = vec![root.to_path_buf()];
-    uring.sinks = vec![log.into()];
-    uring.listeners = vec![listener];
-    let ring = UringRing::new(uring).expect("a ring");
-    let handler = || FileHandler::new(FileOptions::new(RootId(0)));
-    (Shard::new(ring, config, Box::new(handler)), address)
-}
-
-/// Asks one request after another on one connection; the last answer. The pace is slow enough that the cached answer
-/// is confirmed a few times on the way.
-fn ask(address: SocketAddr, answered: &AtomicU64) -> Vec<u8> {
-    let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_nodelay(true).expect("an option");
-    let mut answer = vec![0; 4096];
-    let mut last = 0;
-    for number in 0..WARM + COUNTED + 100 {
-        if number % 1000 == 999 {
-            pause();
-        }
-        stream.write_all(REQUEST).expect("sent");
-        last = stream.read(&mut answer).expect("an answer");
-        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", answer[..last].escape_ascii());
-        answered.fetch_add(1, Ordering::Relaxed);
-    }
-    answer.truncate(last);
-    answer
+    };
+    until(WARM_UP);
+    let hits = allocation_counter::measure(|| until(WARM_UP + COUNTED));
+    // Half, a pause in which the file has to be looked at anew, and the other half.
+    let revalidated = allocation_counter::measure(|| until(WARM_UP + 2 * COUNTED));
+    drop(shard);
+    let _ = client.join();
+    let lines = fs::read_to_string(directory.path().join("access.log")).expect("the log").lines().count() as u64;
+    println!(
+        "{COUNTED} requests: {} allocations; {COUNTED} with a revalidation: {}",
+        hits.count_total, revalidated.count_total
+    );
+    assert!(lines >= WARM_UP + COUNTED, "the access log is on: {lines} lines");
+    assert_eq!((hits.count_total, revalidated.count_total), (0, 0));
 }

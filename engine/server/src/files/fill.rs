@@ -5,7 +5,7 @@
 //! found by its key here, and an ask would have to be answered by another exchange's read.
 
 use slab::Slab;
-use slipring_ring::{FileId, FileStat};
+use slipring_ring::{FileId, FileStat, Instant};
 
 /// Fills that are in flight at most; a file beyond is streamed.
 pub(super) const FILLS_MAX: usize = 256;
@@ -24,6 +24,8 @@ pub(super) struct Fill {
     pub(super) bytes: Vec<u8>,
     /// As which index of its directory it was found.
     pub(super) index: Option<u32>,
+    /// When its path led to it.
+    pub(super) opened: Instant,
     /// What the file was when its first byte was read.
     before: FileStat,
     retried: bool,
@@ -53,12 +55,19 @@ impl Fills {
     }
 
     /// Begins a fill: its key, and how much to read from the start. `None`: the file is too large, or too many are read.
-    pub(super) fn begin(&mut self, file: FileId, stat: FileStat, index: Option<u32>) -> Option<(u32, u32)> {
+    pub(super) fn begin(
+        &mut self,
+        file: FileId,
+        stat: FileStat,
+        index: Option<u32>,
+        opened: Instant,
+    ) -> Option<(u32, u32)> {
         if stat.size > self.file_bytes_max || self.fills.len() >= FILLS_MAX {
             return None;
         }
         let bytes = Vec::with_capacity(stat.size as usize);
-        let fill = Fill { file, bytes, index, before: stat, retried: false, file_bytes_max: self.file_bytes_max };
+        let file_bytes_max = self.file_bytes_max;
+        let fill = Fill { file, bytes, index, opened, before: stat, retried: false, file_bytes_max };
         let len = fill.wanted();
         Some((self.fills.insert(fill) as u32, len))
     }

@@ -204,7 +204,7 @@ impl FileHandler {
         if let Some(reply) = answer::unread(x, self.name(index), &stat) {
             return reply;
         }
-        match self.fills.begin(file, stat, index) {
+        match self.fills.begin(file, stat, index, now) {
             Some((key, len)) => x.ask_read(FILL + key, file, 0, len),
             None => answer::streamed(x, self.name(index), file, &stat),
         }
@@ -240,8 +240,8 @@ impl FileHandler {
             // Written so lately that another write could leave the same time stamps: not to be trusted.
             return answer::cached(x, &entry);
         }
-        let now = x.now();
-        match self.cache.insert(&self.key, entry, now) {
+        // Trusted from when the path was looked at: a slow disk may have taken its time since.
+        match self.cache.insert(&self.key, entry, fill.opened) {
             Ok(entry) => answer::cached(x, entry),
             Err(entry) => answer::cached(x, &entry),
         }

@@ -22,7 +22,7 @@ pub(super) struct Accepting {
 }
 
 /// How long to wait when the system has no descriptor or memory left: no spin, and no long silence.
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+pub(super) const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Connections beyond the table's limit that wait for a place; more are closed and counted.
 const PARKED_MAX: usize = 1024;

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use slipring_ring::{Deadline, ListenerId, Ring};
+use slipring_ring::{AcceptError, Deadline, ListenerId, Ring};
 
 use super::Shard;
+use super::accept::RETRY_DELAY;
 use super::table::End;
 use crate::conn::Phase;
 use crate::handler::Handler;
@@ -19,8 +20,8 @@ pub(super) enum Drain {
     No,
     /// New SYNs are dropped; handshakes already begun end until `until`.
     Refusing { until: Deadline, give_up: Deadline },
-    /// The accepts are being cancelled.
-    Closing { give_up: Deadline },
+    /// The accepts are being cancelled, and what is queued is accepted; tried `again` when that failed for now.
+    Closing { again: Deadline, give_up: Deadline },
     /// The listeners are closed; connections end by themselves until `give_up`.
     Closed { give_up: Deadline },
 }
@@ -34,7 +35,8 @@ impl Drain {
         match self {
             Drain::No => Deadline::NEVER,
             Drain::Refusing { until, .. } => until,
-            Drain::Closing { give_up } | Drain::Closed { give_up } => give_up,
+            Drain::Closing { again, give_up } => again.min(give_up),
+            Drain::Closed { give_up } => give_up,
         }
     }
 
@@ -87,11 +89,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 }
             }
             Drain::Refusing { until, give_up } if until.passed(now) || self.accept_retry().passed(now) => {
-                self.drain = Drain::Closing { give_up };
+                self.drain = Drain::Closing { again: Deadline::NEVER, give_up };
                 self.pause_accepts();
                 self.close_when_emptied(give_up);
             }
-            Drain::Closing { give_up } => self.close_when_emptied(give_up),
+            Drain::Closing { give_up, .. } => self.close_when_emptied(give_up),
             Drain::Closed { give_up } if give_up.passed(now) => self.give_up(),
             Drain::Refusing { .. } | Drain::Closed { .. } => {}
         }
@@ -102,11 +104,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !self.accepts_ended() {
             return;
         }
+        let now = self.ring.now();
         for listener in 0..self.listeners.len() as u16 {
             while let Some(accepted) = self.ring.accept_now(ListenerId(listener)) {
                 match accepted {
                     Ok(socket) => self.admit_connection(socket),
-                    Err(_) => break,
+                    Err(AcceptError::PeerGone) => {}
+                    Err(_) if give_up.passed(now) => break,
+                    // Closing the listener now would reset who waits in its queue.
+                    Err(_) => return self.drain = Drain::Closing { again: now.after(RETRY_DELAY), give_up },
                 }
             }
         }

@@ -16,7 +16,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     #[inline]
     pub(super) fn arm_recv(&mut self, index: u32) {
         let Some(entry) = self.table.get(index) else { return };
-        if entry.recv != Recv::Off || entry.conn.is_half_closed() {
+        if entry.recv != Recv::Off || entry.conn.is_half_closed() || entry.end == End::Cancelling {
             return;
         }
         entry.recv = Recv::Armed;

@@ -72,7 +72,7 @@ impl Stream {
     fn is_spoilt(&self, now: Result<FileStat, FileError>) -> bool {
         let modified = |stat: &FileStat| (stat.modified_s, stat.modified_ns);
         now.map_or(true, |now| {
-            now.size < self.end || (now.size == self.stat.size && modified(&now) != modified(&self.stat))
+            now.size < self.stat.size || (now.size == self.stat.size && modified(&now) != modified(&self.stat))
         })
     }
 }

@@ -1,0 +1,34 @@
+//! The programs from outside: real processes, real sockets, real files, and clients that are not ours.
+//!
+//! Every test starts its own server on a port that the kernel chose, in a temporary directory, and ends it by its id. A
+//! test waits for an event with a deadline that is generous, and fails with what it was waiting for. Where a program to
+//! compare with is missing (curl, Python, nginx, prlimit), a test prints so and passes.
+#![allow(clippy::disallowed_methods, reason = "a process is watched from outside, by the clock on the wall")]
+#![allow(clippy::pedantic, clippy::type_complexity, dropping_references, reason = "a test says it as it reads best")]
+
+#[path = "process/client.rs"]
+mod client;
+#[path = "process/faults.rs"]
+mod faults;
+#[path = "process/files.rs"]
+mod files;
+#[path = "process/harness.rs"]
+mod harness;
+#[path = "process/life.rs"]
+mod life;
+#[path = "process/memory.rs"]
+mod memory;
+#[path = "process/nginx.rs"]
+mod nginx;
+#[path = "process/paths.rs"]
+mod paths;
+#[path = "process/rfc.rs"]
+mod rfc;
+#[path = "process/rfc_rows.rs"]
+mod rfc_rows;
+#[path = "process/slow.rs"]
+mod slow;
+#[path = "process/smuggling.rs"]
+mod smuggling;
+#[path = "process/tree.rs"]
+mod tree;

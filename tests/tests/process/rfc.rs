@@ -6,7 +6,7 @@ use slipring_wire::date::parse_http_date;
 use tempfile::TempDir;
 
 use crate::client::{Client, End, Response, get, raw, request, show};
-use crate::harness::{Server, site};
+use crate::harness::{Server, pattern, site};
 use crate::rfc_rows::{BODIES, ROWS, Row};
 
 /// What is served: nothing in it answers to `/probe`.
@@ -102,6 +102,19 @@ fn bodies_are_decoded() {
         let answer = client.ask(&raw(&format!("POST /x HTTP/1.1|Host: x|{rest}")));
         assert_eq!((answer.status, answer.body.as_slice()), (200, body.as_bytes()), "row {number}: {rest}");
         assert_eq!(client.ask(&get("/")).body, b"OK", "row {number}: {rest}: the connection goes on");
+    }
+}
+
+/// Bodies of every size class up to the limit come back whole, on one connection.
+#[test]
+fn bodies_of_every_size_come_back() {
+    let server = Server::echo();
+    let mut client = server.client();
+    for len in [0, 1, 4_096, 16_384, 70_000, 200_000, 1 << 20] {
+        let body = pattern(len);
+        let head = format!("POST /x HTTP/1.1|Host: x|Content-Length: {len}||");
+        let answer = client.ask(&[raw(&head), body.clone()].concat());
+        assert!(answer.status == 200 && answer.body == body, "{len} bytes: {}", answer.status);
     }
 }
 

@@ -32,7 +32,7 @@ impl<'a> Output<'a> {
                     self.written += len;
                     return Ok(());
                 }
-                Err(EncodeError::Full) => self.grow(),
+                Err(EncodeError::Full) => self.grow(1),
                 Err(error) => return Err(error),
             }
         }
@@ -41,8 +41,8 @@ impl<'a> Output<'a> {
     /// Writes a prepared head with this date.
     #[inline]
     pub fn prepared(&mut self, head: &PreparedHead, date: &DateStamp) {
-        while self.room().len() < head.len() {
-            self.grow();
+        if self.room().len() < head.len() {
+            self.grow(head.len());
         }
         self.written += head.write(self.room(), date).unwrap_or(0);
     }
@@ -50,8 +50,8 @@ impl<'a> Output<'a> {
     /// Appends bytes as they are.
     #[inline]
     pub fn extend(&mut self, bytes: &[u8]) {
-        while self.room().len() < bytes.len() {
-            self.grow();
+        if self.room().len() < bytes.len() {
+            self.grow(bytes.len());
         }
         self.room()[..bytes.len()].copy_from_slice(bytes);
         self.written += bytes.len();
@@ -111,12 +111,37 @@ impl<'a> Output<'a> {
         }
     }
 
+    /// Makes room for `more` bytes behind what is written, outside the slot. Memory at least doubles each time, so a
+    /// part that is tried again with one byte more ([`Output::head`]) comes to its end.
     #[cold]
-    fn grow(&mut self) {
+    fn grow(&mut self, more: usize) {
         const SPILL_BYTES_MIN: usize = 64 * 1024;
-        let size = (self.written * 2).max(SPILL_BYTES_MIN);
+        let held = self.spill.as_ref().map_or(0, Vec::len);
+        let size = (self.written + more).max(held * 2).max(SPILL_BYTES_MIN);
         let mut bigger = vec![0; size];
         bigger[..self.written].copy_from_slice(self.bytes_mut());
         self.spill = Some(bigger);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A body of more than twice 64 KiB never found its room: growing went by what was written, not by what was to come,
+    /// and the shard looped.
+    #[test]
+    fn one_part_of_any_length_finds_room() {
+        for len in [10, 100, 70_000, 200_000, 1 << 20] {
+            let (mut slot, mut filled) = (vec![0; 64], 0);
+            let mut output = Output::new(&mut slot, &mut filled);
+            output.extend(b"head");
+            output.extend(&vec![b'x'; len]);
+            output.extend(b"tail");
+            assert_eq!(output.written(), 8 + len);
+            assert!(output.bytes_mut().starts_with(b"headx") && output.bytes_mut().ends_with(b"xtail"));
+            let spilled = output.finish();
+            assert_eq!(spilled.map_or(filled as usize, |spill| spill.len()), 8 + len);
+        }
     }
 }

@@ -18,6 +18,8 @@ mod harness;
 mod life;
 #[path = "process/memory.rs"]
 mod memory;
+#[path = "process/mixed.rs"]
+mod mixed;
 #[path = "process/nginx.rs"]
 mod nginx;
 #[path = "process/paths.rs"]

@@ -54,11 +54,11 @@ pub const RANGES: &[(&str, u16, std::ops::Range<u64>)] = &[
     ("", 200, 0..0),
 ];
 
-/// Small (from the cache, later) and large (streamed), each with the same table: row 64 to 66 of docs/rfc.md.
+/// Small and medium (from the cache, later) and large (streamed): rows 64 to 66 of docs/rfc.md.
 #[test]
 fn ranges() {
-    let (small, large) = (pattern(100), pattern(1 << 20));
-    let home = site(&[("small", &small), ("large", &large)]);
+    let (small, medium, large) = (pattern(100), pattern(100_000), pattern(1 << 20));
+    let home = site(&[("small", &small), ("medium", &medium), ("large", &large)]);
     let server = Server::serve(home.path());
     let mut client = server.client();
     for pass in 0..3 {
@@ -75,6 +75,15 @@ fn ranges() {
             ("bytes=9-8", 200, 0..0),
         ] {
             check_range(&mut client, "/large", &large, value, status, range);
+        }
+        for (value, status, range) in [
+            ("bytes=0-0", 206, 0..1),
+            ("bytes=99999-", 206, 99_999..100_000),
+            ("bytes=-20000", 206, 80_000..100_000),
+            ("bytes=1-99998", 206, 1..99_999),
+            ("bytes=100000-", 416, 0..0),
+        ] {
+            check_range(&mut client, "/medium", &medium, value, status, range);
         }
         if pass == 0 {
             thread::sleep(SETTLED);
@@ -156,14 +165,13 @@ pub const SINCE: &[(&str, u16)] = &[
 
 #[test]
 fn modified_since() {
-    let home = site(&[("f", &pattern(100)), ("large", &pattern(1 << 20))]);
-    set_time(&home, "f", EXAMPLE_S);
-    set_time(&home, "large", EXAMPLE_S);
+    let home = site(&[("f", &pattern(100)), ("medium", &pattern(100_000)), ("large", &pattern(1 << 20))]);
+    ["f", "medium", "large"].into_iter().for_each(|name| set_time(&home, name, EXAMPLE_S));
     let server = Server::serve(home.path());
     let mut client = server.client();
     for pass in 0..3 {
         for (lines, status) in SINCE {
-            for target in ["/f", "/large"] {
+            for target in ["/f", "/medium", "/large"] {
                 check_since(&mut client, target, lines, *status);
             }
         }

@@ -89,6 +89,11 @@ impl<P: Play> Rig<P> {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// Deadlines that have passed.
+    pub fn timeouts(&self) -> u64 {
+        self.shard.metrics().timeouts
+    }
+
     /// Asks for a drain.
     pub fn drain(&self) {
         self.shard.mailbox().post(Message::Drain);

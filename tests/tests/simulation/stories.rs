@@ -102,9 +102,9 @@ fn no_one_is_told_to_go_on_with_nothing() {
     for method in ["POST", "PUT"] {
         let peer = rig.connect(1 << 20);
         let head = format!("{method} /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n");
-        rig.send(peer, &format!("{head}{FIXED}"));
+        rig.send(peer, &head);
         let text = rig.read(peer, MOMENT);
-        assert_eq!((count(&text, 100), count(&text, 200) + count(&text, 405)), (0, 2), "{text}");
+        assert_eq!((count(&text, 100), count(&text, 200) + count(&text, 405)), (0, 1), "{text}");
     }
 }
 
@@ -196,4 +196,23 @@ fn a_drain_accepts_past_errors() {
         assert_eq!(count(&rig.read(peer, MOMENT), 200), 1, "{peer:?}");
         assert_eq!(rig.outside.peer_state(peer), PeerState::Finished);
     }
+}
+
+/// Found by reading, not by a seed: a connection that was given up while it waited for a receive buffer was armed again,
+/// and stayed until its peer left.
+#[test]
+fn who_is_given_up_receives_no_more() {
+    let mut rig = Rig::<Subject>::new(Setting::default());
+    let peer = rig.connect(1);
+    rig.send(peer, FIXED);
+    rig.run(Duration::from_secs(29));
+    rig.outside.set_plan(FaultPlan { no_buffers: 1_000_000, ..FaultPlan::none() });
+    rig.send(peer, FIXED);
+    while rig.timeouts() == 0 {
+        rig.tick();
+    }
+    rig.outside.stop_faults();
+    rig.run(MOMENT);
+    rig.outside.peer_recv(peer);
+    assert_ne!(rig.outside.peer_state(peer), PeerState::Open, "30 s without a byte taken");
 }

@@ -74,11 +74,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(entry) = self.table.get(index) else { return };
         let close_file = entry.token(OpKind::CloseFile, index);
         let held = entry.conn.take_held();
-        if let Some(stream) = entry.stream.take() {
-            self.ring.submit(close_file, Op::CloseFile { file: stream.file });
+        if let Some(file) = entry.stream.take().and_then(|stream| self.versions.end(stream.version())) {
+            self.ring.submit(close_file, Op::CloseFile { file });
         }
         if let Some(open) = entry.ask.take() {
             self.core.handler.abandoned(open.tag);
+            self.followers.over(open.tag);
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {

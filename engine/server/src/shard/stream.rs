@@ -63,6 +63,11 @@ impl Stream {
         self.sent < late.saturating_mul(RATE_BYTES_PER_S_MIN)
     }
 
+    /// What the file was when the stream began.
+    pub(super) fn version(&self) -> &FileStat {
+        &self.stat
+    }
+
     fn left(&self) -> u64 {
         self.end - self.next
     }
@@ -194,7 +199,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(linger) = stream.close {
             entry.end = End::AfterSend { linger };
         }
-        self.ring.submit(token, Op::CloseFile { file: stream.file });
+        if let Some(file) = self.versions.end(stream.version()) {
+            self.ring.submit(token, Op::CloseFile { file });
+        }
         self.log.append(&mut self.ring, now, &stream.log, &mut self.core.metrics);
         self.after_answers(index);
     }

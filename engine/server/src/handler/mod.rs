@@ -5,6 +5,7 @@
 //! with `send_response`, `send_header`, `end_headers`, `send_error`.
 
 mod ask;
+mod body_source;
 mod commands;
 mod error_page;
 mod exchange;
@@ -12,10 +13,11 @@ mod output;
 mod request;
 
 pub use ask::{Arrived, Ask};
+pub use body_source::BodySource;
 pub use commands::{Commands, Function};
 pub use error_page::error_page;
 pub(crate) use exchange::Waits;
-pub use exchange::{Answered, BodySource, Ending, Exchange};
+pub use exchange::{Answered, Ending, Exchange};
 pub use output::Output;
 pub use request::{Request, Scratch, Site};
 

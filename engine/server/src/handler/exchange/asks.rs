@@ -1,0 +1,34 @@
+//! What a handler can wait for.
+
+use slipring_ring::{FileId, RootId};
+
+use super::{Answered, Exchange, Waits};
+use crate::handler::{Ask, Reply};
+
+impl Exchange<'_> {
+    /// Asks for a file beneath a root; [`super::Handler::resume`] goes on with it.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_open(&mut self, tag: u32, root: RootId, path: &[u8]) -> Reply {
+        self.scratch.path.clear();
+        self.scratch.path.extend_from_slice(path);
+        Ok(Answered(Waits::Ask(Ask::Open { root }, tag)))
+    }
+
+    /// Asks for bytes of a file that this exchange opened.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_read(&mut self, tag: u32, file: FileId, offset: u64, len: u32) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::Read { file, offset, len }, tag)))
+    }
+
+    /// Asks for the names in a directory that this exchange opened.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_list(&mut self, tag: u32, file: FileId) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::List { file }, tag)))
+    }
+}

@@ -17,7 +17,8 @@ pub use handler::{
     Admit, Answered, Arrived, Ask, BodySource, Commands, Exchange, Function, Handler, HandlerError, Reply, Request,
     Site,
 };
-pub use server::{AccessLog, Error, Handle, Server};
+pub use log::{Format, LogTarget, Logging};
+pub use server::{Error, Handle, Server};
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -9,12 +9,14 @@ mod provided;
 mod queue;
 mod reap;
 mod setup;
+mod sink;
 mod slots;
 mod sockets;
 mod submit;
 mod wake;
 
 pub use setup::{Features, SetupError, kernel_version};
+pub use sink::Sink;
 pub use sockets::{ListenOptions, Listener};
 
 use std::collections::VecDeque;
@@ -51,7 +53,7 @@ pub struct UringConfig {
     /// Document roots, opened by [`UringRing::new`].
     pub roots: Vec<PathBuf>,
     /// Append-only outputs.
-    pub sinks: Vec<OwnedFd>,
+    pub sinks: Vec<Sink>,
     /// Bound sockets.
     pub listeners: Vec<Listener>,
     /// Congestion control of outgoing connections by name; the system's own if `None`.
@@ -82,7 +84,7 @@ pub struct UringRing {
     holds: Vec<Holds>,
     listeners: Vec<Option<Listener>>,
     roots: Vec<Root>,
-    sinks: Vec<OwnedFd>,
+    sinks: Vec<Sink>,
     congestion: Option<String>,
     wake: Arc<WakeState>,
     wake_read: Box<[u8; 8]>,

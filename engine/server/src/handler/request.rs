@@ -6,6 +6,8 @@ use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
 use slipring_wire::version::Version;
 
+use crate::log::CacheUse;
+
 /// A request's head, and its body once it is there.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -92,6 +94,8 @@ pub struct Scratch {
     pub path: Vec<u8>,
     /// Lines for the log, each with its LF; the prefix is put before them later.
     pub messages: Vec<u8>,
+    /// What a cache had to do with the answer at hand.
+    pub cache: CacheUse,
     /// Bytes that `wfile` collects.
     pub body: Vec<u8>,
 }
@@ -105,6 +109,7 @@ impl Scratch {
             now: Instant::ORIGIN,
             path: Vec::with_capacity(4096),
             messages: Vec::with_capacity(1024),
+            cache: CacheUse::None,
             body: Vec::new(),
         }
     }

@@ -25,5 +25,6 @@ pub(super) enum Event {
     Failed(Error),
     Ended(Metrics),
     Signal(Signal),
+    Reopen,
     Shutdown,
 }

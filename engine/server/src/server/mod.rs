@@ -2,6 +2,7 @@
 
 mod error;
 mod handle;
+mod logs;
 mod start;
 mod supervise;
 
@@ -18,23 +19,12 @@ use slipring_ring::uring::process::Signals;
 
 use crate::conn::Rules;
 use crate::handler::{Handler, Site};
+use crate::log::Logging;
 pub use error::Error;
 use handle::Event;
 pub use handle::Handle;
+use logs::OpenLogs;
 use supervise::{print_banner, watch_signals};
-
-/// Where access log lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
-    /// Nowhere.
-    Off,
-    /// To standard error, as Python's http.server.
-    Stderr,
-    /// To standard output.
-    Stdout,
-    /// To the end of a file.
-    File(PathBuf),
-}
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +64,7 @@ pub struct Server {
     shards: Option<usize>,
     cores: Vec<usize>,
     connections_max: Option<usize>,
-    access_log: AccessLog,
+    logging: Logging,
     site: Site,
     rules: Rules,
     banner: bool,
@@ -104,7 +94,7 @@ impl Server {
             shards: None,
             cores: Vec::new(),
             connections_max: None,
-            access_log: AccessLog::Off,
+            logging: Logging::default(),
             site: Site::new(),
             rules: Rules::COMMAND,
             banner: false,
@@ -147,10 +137,10 @@ impl Server {
         self
     }
 
-    /// Where access log lines go; nowhere by default.
+    /// What is logged where, and how; by default messages and errors go to standard error, requests nowhere.
     #[must_use]
-    pub fn access_log(mut self, log: AccessLog) -> Self {
-        self.access_log = log;
+    pub fn logging(mut self, logging: Logging) -> Self {
+        self.logging = logging;
         self
     }
 
@@ -189,7 +179,7 @@ impl Server {
 
     /// Serves until a signal or [`Handle::shutdown`] ends it. `factory` makes one handler per shard.
     ///
-    /// SIGINT and SIGTERM drain; a second one stops at once.
+    /// SIGINT and SIGTERM drain; a second one stops at once. SIGUSR1 opens the logs again.
     ///
     /// # Errors
     /// When it cannot start, or a ring is lost.
@@ -204,11 +194,12 @@ impl Server {
     pub fn run<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
         let signals = Signals::block().map_err(Error::Start)?;
         let bound = self.probe()?;
-        let shards = self.start(&bound, &Arc::new(factory))?;
+        let logs = OpenLogs::open(&self.logging)?;
+        let shards = self.start(&bound, &logs, &Arc::new(factory))?;
         if self.banner {
             print_banner(&bound);
         }
         watch_signals(signals, self.control.0.clone())?;
-        self.supervise(&shards)
+        self.supervise(&shards, &logs)
     }
 }

@@ -1,21 +1,19 @@
 //! Starting: ports are proved free, shards are started and become ready.
 
-use std::fs::OpenOptions;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use slipring_ring::SinkId;
-use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, process};
+use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, process};
 
 use super::error::explain;
 use super::handle::Event;
-use super::{AccessLog, Error, Server};
+use super::logs::OpenLogs;
+use super::{Error, Server};
 use crate::handler::Handler;
 use crate::shard::{Mailbox, Shard, ShardConfig};
 
@@ -27,8 +25,6 @@ const CONNECTIONS_MAX: u64 = 64 * 1024;
 const BACKLOG: u32 = 4096;
 /// How long a port in use may still be that of a server that just ended.
 const PORT_PATIENCE: Duration = Duration::from_millis(500);
-/// How long a log line waits for others, unless a person reads along.
-const LOG_DELAY: Duration = Duration::from_millis(250);
 
 impl Server {
     /// Proves that every port is free: a second server would join a shared port in silence (decision 15).
@@ -58,6 +54,7 @@ impl Server {
     pub(super) fn start<H: Handler>(
         &self,
         bound: &[SocketAddr],
+        logs: &OpenLogs,
         factory: &Arc<impl Fn() -> H + Send + Sync + 'static>,
     ) -> Result<Vec<Mailbox>, Error> {
         let cores = self.choose_cores()?;
@@ -68,7 +65,9 @@ impl Server {
         );
         let count = cores.len();
         for (number, core) in cores.into_iter().enumerate() {
-            let plan = self.shard_plan(bound, core, connections as usize / count, count > 1)?;
+            let connections_max = connections as usize / count;
+            let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
+            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks());
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("slipring-{number}"))
@@ -110,53 +109,32 @@ impl Server {
         Ok((0..shards).map(|shard| pinned.then(|| there[shard])).collect())
     }
 
+    fn shard_config(&self, bound: &[SocketAddr], connections_max: usize) -> ShardConfig {
+        ShardConfig {
+            rules: self.rules.clone(),
+            site: self.site.clone(),
+            listeners: bound.len() as u16,
+            drain_timeout: self.drain_timeout,
+            ..ShardConfig::new(connections_max)
+        }
+    }
+
     fn shard_plan(
         &self,
         bound: &[SocketAddr],
         core: Option<usize>,
-        connections_max: usize,
+        config: ShardConfig,
         reuse_port: bool,
-    ) -> Result<ShardPlan, Error> {
-        let sink = self.open_log()?;
-        let delay = match &sink {
-            Some((_, true)) => Duration::ZERO,
-            _ => LOG_DELAY,
-        };
-        let config = ShardConfig {
-            rules: self.rules.clone(),
-            site: self.site.clone(),
-            listeners: bound.len() as u16,
-            log: sink.as_ref().map(|_| SinkId(0)),
-            log_delay: delay,
-            drain_timeout: self.drain_timeout,
-            ..ShardConfig::new(connections_max)
-        };
-        Ok(ShardPlan {
+        sinks: Vec<Sink>,
+    ) -> ShardPlan {
+        ShardPlan {
             core,
             addresses: bound.to_vec(),
             listen: ListenOptions { reuse_port, backlog: BACKLOG, ..ListenOptions::default() },
             roots: self.roots.clone(),
-            sink: sink.map(|(fd, _)| fd),
+            sinks,
             config,
-        })
-    }
-
-    /// The access log's descriptor, and whether a person reads along.
-    fn open_log(&self) -> Result<Option<(OwnedFd, bool)>, Error> {
-        let (fd, terminal) = match &self.access_log {
-            AccessLog::Off => return Ok(None),
-            AccessLog::Stderr => (io::stderr().as_fd().try_clone_to_owned(), io::stderr().is_terminal()),
-            AccessLog::Stdout => (io::stdout().as_fd().try_clone_to_owned(), io::stdout().is_terminal()),
-            AccessLog::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
-                (file.map(OwnedFd::from), false)
-            }
-        };
-        let path = || match &self.access_log {
-            AccessLog::File(path) => path.clone(),
-            _ => PathBuf::from("-"),
-        };
-        fd.map(|fd| Some((fd, terminal))).map_err(|source| Error::Log { path: path(), source })
+        }
     }
 }
 
@@ -166,7 +144,7 @@ struct ShardPlan {
     addresses: Vec<SocketAddr>,
     listen: ListenOptions,
     roots: Vec<PathBuf>,
-    sink: Option<OwnedFd>,
+    sinks: Vec<Sink>,
     config: ShardConfig,
 }
 
@@ -202,7 +180,7 @@ impl ShardPlan {
         }
         let mut uring = UringConfig::new(self.config.limits.ring.clone());
         uring.roots = self.roots;
-        uring.sinks = self.sink.into_iter().collect();
+        uring.sinks = self.sinks;
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
         let ring = UringRing::new(uring)?;

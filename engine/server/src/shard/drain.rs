@@ -130,6 +130,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         // Whatever does not end now ends with the process.
         self.drain = Drain::Closed { give_up: self.ring.now().after(Duration::from_secs(1)) };
+        if self.table.len() == 0 {
+            self.logs.discard(&mut self.ring, &mut self.core.metrics);
+        }
         self.stopped = self.table.len() == 0;
     }
 }

@@ -75,7 +75,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn take_bytes(&mut self, index: u32, lease: Lease) {
         let Some(entry) = self.table.get(index) else { return self.ring.give_back(lease) };
         match entry.end {
-            End::Open if entry.can_consume() && entry.inbound.is_empty() => self.turn_lease(index, lease),
+            End::Open if entry.can_consume() && entry.inbound.is_empty() && !self.logs.is_full() => {
+                self.turn_lease(index, lease);
+            }
             End::Open => self.keep_bytes(index, lease),
             End::AfterSend { .. } => {
                 // Something came behind the last request: the peer has to be heard out (decision 8).
@@ -123,9 +125,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.backlog() > INBOUND_BYTES_MAX {
             return self.abort(index);
         }
-        if entry.can_consume() {
+        if entry.can_consume() && !self.logs.is_full() {
             self.make_ready(index);
         } else {
+            if self.logs.is_full() {
+                self.await_log(index);
+            }
             self.pause_recv(index);
         }
     }
@@ -136,6 +141,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(entry) = self.table.get(index) else { return };
         if !entry.can_consume() {
             return;
+        }
+        if self.logs.is_full() {
+            return self.await_log(index);
         }
         if entry.slot.is_none() {
             entry.slot = self.ring.take_slot();
@@ -241,6 +249,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if answering {
             self.core.metrics.aborted += 1;
         }
+        self.say_why(index, "the peer hung up");
         self.teardown(index);
     }
 }

@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use slipring_ring::{FileError, FileId, FileStat, Instant, Op, OpKind, Ring, SendError, Transfer};
 
-use super::Shard;
 use super::table::End;
+use super::{Shard, moment};
 use crate::conn::{RATE_BYTES_PER_S_MIN, RATE_GRACE};
 use crate::handler::Handler;
+use crate::log::{Left, note_progress};
 
 /// A body on its way from a file to a peer.
 pub(super) struct Stream {
@@ -23,7 +24,7 @@ pub(super) struct Stream {
     end: u64,
     started: Instant,
     sent: u64,
-    /// Log lines for its end.
+    /// Log records for its end.
     pub(super) log: Vec<u8>,
     /// The connection ends behind it; `Some(true)`: lingering.
     pub(super) close: Option<bool>,
@@ -87,7 +88,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.end == End::Cancelling {
             return;
         }
-        stream.begun = true;
+        if !stream.begun {
+            // The head has left.
+            note_progress(&mut stream.log, u64::MAX, self.ring.now());
+            stream.begun = true;
+        }
         let Some(transfer) = self.ring.take_transfer() else {
             if !stream.waiting {
                 stream.waiting = true;
@@ -186,8 +191,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.arm_timer(index);
     }
 
+    /// A stream ended, as far as it got.
+    pub(super) fn log_stream(&mut self, stream: &Stream) {
+        let at = moment(&self.core.scratch);
+        self.logs.left(&mut self.ring, &stream.log, Left::Body(stream.sent), at, &mut self.core.metrics);
+    }
+
     fn stream_done(&mut self, index: u32) {
-        let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
         let Some(stream) = entry.stream.take() else { return };
         let token = entry.token(OpKind::CloseFile, index);
@@ -195,7 +205,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.end = End::AfterSend { linger };
         }
         self.ring.submit(token, Op::CloseFile { file: stream.file });
-        self.log.append(&mut self.ring, now, &stream.log, &mut self.core.metrics);
+        self.log_stream(&stream);
         self.after_answers(index);
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub(super) ready: bool,
     /// On the list of connections that wait for a send slot.
     pub(super) awaits_slot: bool,
+    /// On the list of connections that wait for room in the log.
+    pub(super) awaits_log: bool,
     /// Bytes that our end discarded while lingering.
     pub(super) lingered: u32,
     /// Where answers are being written.
@@ -182,6 +184,7 @@ impl Entry {
             dirty: false,
             ready: false,
             awaits_slot: false,
+            awaits_log: false,
             lingered: 0,
             slot: None,
             inbound: Vec::new(),

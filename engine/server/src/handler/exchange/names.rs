@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use super::Exchange;
+use crate::log::CacheUse;
 
 impl Exchange<'_> {
     /// Logs that a request cannot be fulfilled (row S53).
@@ -24,6 +25,11 @@ impl Exchange<'_> {
             }
         }
         self.scratch.messages.push(b'\n');
+    }
+
+    /// Notes for the access log what a cache had to do with this answer.
+    pub fn note_cache(&mut self, cache: CacheUse) {
+        self.scratch.cache = cache;
     }
 
     /// The value of `Server` (row S65).

@@ -7,12 +7,13 @@ use slipring_wire::command::Command;
 use slipring_wire::error::Quoted;
 use slipring_wire::target::TargetForm;
 
+use super::logging::Written;
 use super::{Answer, Core, OutOfSlot, Resumed};
 use crate::conn::Held;
 use crate::handler::{
     Answered, Arrived, BodySource, Commands, Ending, Exchange, Handler, HandlerError, Output, Reply, Request, Waits,
 };
-use crate::log::{self, AccessRecord};
+use crate::log::CacheUse;
 
 impl<H: Handler> Core<H> {
     /// Dispatches the request in `self.head`.
@@ -67,13 +68,18 @@ impl<H: Handler> Core<H> {
         stage: &mut Vec<u8>,
         act: impl FnOnce(&mut H, &'static Commands<H>, &mut Exchange<'_>) -> Reply,
     ) -> Answer {
+        let start = *slot.len;
+        self.scratch.cache = CacheUse::None;
         let request = Request { head: &self.head, bytes, body, peer };
         let keep_alive = self.head.keep_alive() && !close && !self.draining;
         let out = Output::new(slot.bytes, slot.len);
         let mut x = Exchange::new(request, &self.site, &mut self.scratch, out, keep_alive);
         let (handler, commands) = (&mut self.handler, self.commands);
         match catch_unwind(AssertUnwindSafe(|| act(handler, commands, &mut x))) {
-            Ok(Ok(Answered(Waits::Ask(ask, tag)))) => return Answer::Waits(ask, tag),
+            Ok(Ok(Answered(Waits::Ask(ask, tag)))) => {
+                self.stage_messages(peer, stage);
+                return Answer::Waits(ask, tag);
+            }
             Ok(Ok(Answered(Waits::Nothing))) if x.is_answered() => {}
             Ok(failed) => fail(&mut x, failed.err()),
             Err(_) => {
@@ -85,22 +91,9 @@ impl<H: Handler> Core<H> {
         let ending = x.into_ending();
         self.metrics.requests += 1;
         let logged_from = stage.len();
-        self.log(peer, self.head.request_line(bytes), ending.status.code(), stage);
+        let written = Written::of(&ending, start, *slot.len);
+        self.log(peer, bytes, written, stage);
         keep(ending, stage, logged_from)
-    }
-
-    #[inline]
-    pub(super) fn log(&mut self, peer: Peer, request_line: &[u8], status: u16, stage: &mut Vec<u8>) {
-        let date = self.scratch.date.log_text();
-        if !self.scratch.messages.is_empty() {
-            for text in self.scratch.messages.split(|&byte| byte == b'\n').filter(|text| !text.is_empty()) {
-                log::message(stage, peer, date, text);
-            }
-            self.scratch.messages.clear();
-        }
-        if self.log_access {
-            AccessRecord { peer, date, request_line, status }.write(stage);
-        }
     }
 }
 

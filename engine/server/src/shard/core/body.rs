@@ -79,6 +79,7 @@ impl<H: Handler> Core<H> {
             }
             BodyStep::Reject { status } => {
                 let held = conn.take_held().unwrap_or_default();
+                self.parse_held(&held);
                 self.refuse(peer, &held.head, status, slot, stage);
                 self.give_held(held);
                 Step::Stop(rest.len(), Stop::Close { linger: true })
@@ -115,10 +116,11 @@ impl<H: Handler> Core<H> {
     pub(super) fn parse_held(&mut self, held: &Held) {
         let parsed = self.head.parse(&held.head, &self.rules.limits, self.rules.tolerance);
         debug_assert!(matches!(parsed, slipring_wire::request::Parsed::Complete), "a held head is complete");
+        self.begun = held.begun;
     }
 
     pub(super) fn take_held(&mut self) -> Held {
-        self.held.pop().unwrap_or_default()
+        Held { begun: self.begun, ..self.held.pop().unwrap_or_default() }
     }
 
     /// Keeps a request's memory for the next one.

@@ -2,13 +2,17 @@
 
 mod answer;
 mod body;
+mod logging;
 mod refuse;
+
+use std::sync::Arc;
 
 use slipring_ring::{FileId, Instant, Peer, SlotBytes};
 use slipring_wire::request::RequestHead;
 
 use crate::conn::{Conn, Held, Next, Rules};
 use crate::handler::{Ask, BodySource, Commands, Handler, Scratch, Site};
+use crate::log::Format;
 use crate::metrics::Metrics;
 
 /// The handler and what is lent to its exchanges.
@@ -24,7 +28,10 @@ pub(super) struct Core<H: Handler> {
     blank: RequestHead,
     /// Memory of requests that outlive their buffer, for reuse.
     held: Vec<Held>,
-    pub(super) log_access: bool,
+    /// What a request's log line looks like; `None`: requests get none.
+    format: Option<Arc<Format>>,
+    /// When the head of the request at hand was complete.
+    begun: Instant,
     pub(super) draining: bool,
     pub(super) metrics: Metrics,
 }
@@ -60,7 +67,7 @@ pub(super) struct OutOfSlot {
     pub(super) spilled: Option<Vec<u8>>,
     pub(super) source: BodySource,
     pub(super) body_bytes: u64,
-    /// Its log lines, cut from the stage: they wait for its end.
+    /// Its log records, cut from the stage: they wait for its end.
     pub(super) log: Vec<u8>,
     /// The connection ends behind it; `Some(true)`: lingering.
     pub(super) close: Option<bool>,
@@ -78,7 +85,7 @@ enum Answer {
 
 /// Room that a slot must have before another request is dispatched: a small body with its head.
 const ROOM_BYTES_MIN: usize = 17 * 1024;
-/// Bytes of log lines that one slot stages before it is sent.
+/// Bytes of log records that one slot stages before it is sent.
 const STAGE_BYTES_MAX: usize = 8 * 1024;
 /// Requests whose memory is kept for reuse.
 const HELD_KEPT_MAX: usize = 256;
@@ -86,7 +93,12 @@ const HELD_KEPT_MAX: usize = 256;
 const HELD_BYTES_KEPT_MAX: usize = 64 * 1024;
 
 impl<H: Handler> Core<H> {
-    pub(super) fn new(mut factory: Box<dyn FnMut() -> H>, site: Site, rules: Rules, log_access: bool) -> Self {
+    pub(super) fn new(
+        mut factory: Box<dyn FnMut() -> H>,
+        site: Site,
+        rules: Rules,
+        format: Option<Arc<Format>>,
+    ) -> Self {
         Self {
             handler: factory(),
             factory,
@@ -97,13 +109,14 @@ impl<H: Handler> Core<H> {
             head: RequestHead::new(),
             blank: RequestHead::new(),
             held: Vec::with_capacity(HELD_KEPT_MAX),
-            log_access,
+            format,
+            begun: Instant::ORIGIN,
             draining: false,
             metrics: Metrics::default(),
         }
     }
 
-    /// Answers as many requests of `input` as one turn allows. Log lines of answers in the slot go to `stage`.
+    /// Answers as many requests of `input` as one turn allows. Log records of answers in the slot go to `stage`.
     #[inline]
     pub(super) fn turn(
         &mut self,
@@ -147,6 +160,7 @@ impl<H: Handler> Core<H> {
         slot: &mut SlotBytes<'_>,
         stage: &mut Vec<u8>,
     ) -> Step {
+        self.begun = now;
         match conn.poll_request(now, rest, &mut self.head, &self.rules) {
             Next::Wait => Step::Stop(0, Stop::Input),
             Next::Request { consumed, body: false } => {

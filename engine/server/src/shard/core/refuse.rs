@@ -4,6 +4,7 @@ use slipring_ring::{Peer, SlotBytes};
 use slipring_wire::error::{Reject, RejectClass, RejectReason};
 
 use super::Core;
+use super::logging::Written;
 use crate::handler::{Exchange, Handler, Output, Request};
 use crate::log;
 
@@ -20,7 +21,7 @@ impl<H: Handler> Core<H> {
         self.metrics.rejected += 1;
         if reject.reason == RejectReason::TlsOnPlainPort {
             // A TLS client understands no answer of ours; one line says what happened (row R25).
-            log::message(stage, peer, self.scratch.date.log_text(), b"TLS on a plain port");
+            log::stage_message(stage, peer, b"TLS on a plain port");
             return;
         }
         let message = reject.message(rest).to_string();
@@ -28,10 +29,10 @@ impl<H: Handler> Core<H> {
         let message = (reject.reason.class() != RejectClass::Limit).then_some(message.as_str());
         let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        self.answer_blank(peer, line, reject.status, message, slot, stage);
+        self.answer_blank(peer, Asker::Line(line), reject.status, message, slot, stage);
     }
 
-    /// Refuses a request that was understood.
+    /// Refuses a request that was understood; its head is in `self.head`.
     pub(super) fn refuse(
         &mut self,
         peer: Peer,
@@ -41,24 +42,25 @@ impl<H: Handler> Core<H> {
         stage: &mut Vec<u8>,
     ) {
         self.metrics.rejected += 1;
-        let line = bytes.split(|&byte| byte == b'\r' || byte == b'\n').find(|line| !line.is_empty());
-        self.answer_blank(peer, line.unwrap_or_default(), status, None, slot, stage);
+        self.answer_blank(peer, Asker::Head(bytes), status, None, slot, stage);
     }
 
     /// Answers a request that did not come in time.
     pub(in crate::shard) fn time_out(&mut self, peer: Peer, slot: &mut SlotBytes<'_>, stage: &mut Vec<u8>) {
-        self.answer_blank(peer, b"", 408, None, slot, stage);
+        self.begun = self.scratch.now;
+        self.answer_blank(peer, Asker::Line(b""), 408, None, slot, stage);
     }
 
     fn answer_blank(
         &mut self,
         peer: Peer,
-        line: &[u8],
+        asker: Asker<'_>,
         status: u16,
         message: Option<&str>,
         slot: &mut SlotBytes<'_>,
         stage: &mut Vec<u8>,
     ) {
+        let start = *slot.len;
         let request = Request { head: &self.blank, bytes: &[], body: &[], peer };
         let out = Output::new(slot.bytes, slot.len);
         let mut x = Exchange::new(request, &self.site, &mut self.scratch, out, false);
@@ -66,6 +68,19 @@ impl<H: Handler> Core<H> {
         let _ = x.send_error_with(status, message, None);
         let ending = x.into_ending();
         debug_assert!(ending.spilled.is_none(), "an error page fits behind the room that every turn keeps");
-        self.log(peer, line, status, stage);
+        let written = Written::of(&ending, start, *slot.len);
+        match asker {
+            Asker::Line(line) => self.log_line(peer, line, written, stage),
+            Asker::Head(bytes) => self.log(peer, bytes, written, stage),
+        }
     }
+}
+
+/// What is known of who is answered.
+#[derive(Clone, Copy)]
+enum Asker<'a> {
+    /// The first line that came.
+    Line(&'a [u8]),
+    /// The bytes of the head that was parsed.
+    Head(&'a [u8]),
 }

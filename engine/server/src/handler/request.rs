@@ -92,6 +92,8 @@ pub struct Scratch {
     pub now: Instant,
     /// The path of the open that is being asked for.
     pub path: Vec<u8>,
+    /// The job that is being asked for.
+    pub(crate) job: Option<super::PlannedJob>,
     /// Lines for the log, each with its LF; the prefix is put before them later.
     pub messages: Vec<u8>,
     /// What a cache had to do with the answer at hand.
@@ -108,6 +110,7 @@ impl Scratch {
             wall: Wall::default(),
             now: Instant::ORIGIN,
             path: Vec::with_capacity(4096),
+            job: None,
             messages: Vec::with_capacity(1024),
             cache: CacheUse::None,
             body: Vec::new(),

@@ -8,7 +8,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, process};
+use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, process};
 
 use super::error::explain;
 use super::handle::Event;
@@ -64,10 +64,11 @@ impl Server {
             |connections| connections as u64,
         );
         let count = cores.len();
+        let workers = Workers::new(self.workers);
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
             let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
-            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks());
+            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks(), workers.clone());
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("slipring-{number}"))
@@ -126,6 +127,7 @@ impl Server {
         config: ShardConfig,
         reuse_port: bool,
         sinks: Vec<Sink>,
+        workers: Workers,
     ) -> ShardPlan {
         ShardPlan {
             core,
@@ -134,6 +136,7 @@ impl Server {
             roots: self.roots.clone(),
             sinks,
             config,
+            workers,
         }
     }
 }
@@ -146,6 +149,7 @@ struct ShardPlan {
     roots: Vec<PathBuf>,
     sinks: Vec<Sink>,
     config: ShardConfig,
+    workers: Workers,
 }
 
 impl ShardPlan {
@@ -181,6 +185,7 @@ impl ShardPlan {
         let mut uring = UringConfig::new(self.config.limits.ring.clone());
         uring.roots = self.roots;
         uring.sinks = self.sinks;
+        uring.workers = Some(self.workers);
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
         let ring = UringRing::new(uring)?;

@@ -40,6 +40,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.end = End::Cancelling;
             let sending = entry.sending;
             let streaming = entry.stream.is_some();
+            let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some());
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
@@ -49,6 +50,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             if streaming {
                 self.cancel(index, OpKind::Poll);
+            }
+            if working {
+                // Unless a worker has begun it: then its end is waited for.
+                self.cancel(index, OpKind::Run);
             }
         }
         self.finish_teardown(index);

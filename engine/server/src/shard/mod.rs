@@ -268,6 +268,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.landed(index);
                 self.on_listed(index, result);
             }
+            Outcome::Ran(result) => {
+                self.landed(index);
+                self.on_ran(index, result);
+            }
             Outcome::Written(result, transfer) => {
                 let now = self.ring.now();
                 self.logs.written(&mut self.ring, now, token, result, transfer, &mut self.core.metrics);

@@ -78,7 +78,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let held = entry.conn.take_held();
         let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
         if let Some(stream) = stream {
-            self.ring.submit(close_file, Op::CloseFile { file: stream.file });
+            if let Some(file) = stream.file() {
+                self.ring.submit(close_file, Op::CloseFile { file });
+            }
             self.log_stream(&stream);
         }
         if let Some(open) = ask {
@@ -122,16 +124,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         {
             entry.in_flight -= 1;
             self.finish_teardown(token.slot());
-        }
-    }
-
-    /// A stream's socket has room again, or is broken.
-    pub(super) fn on_room(&mut self, index: u32, ready: bool) {
-        let Some(entry) = self.table.get(index) else { return };
-        match entry.end {
-            End::Cancelling => self.finish_teardown(index),
-            _ if ready => self.stream_next(index),
-            _ => self.abort(index),
         }
     }
 

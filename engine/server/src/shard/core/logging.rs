@@ -4,7 +4,7 @@ use slipring_ring::Peer;
 
 use super::Core;
 use crate::conn::Held;
-use crate::handler::{BodySource, Ending, Handler};
+use crate::handler::{Ending, Handler};
 use crate::log::{AccessRecord, Asked, stage_message};
 
 /// What an answer consists of.
@@ -22,7 +22,7 @@ impl Written {
     #[inline]
     pub(super) fn of(ending: &Ending, start: u32, end: u32) -> Self {
         let here = ending.spilled.as_ref().map_or(u64::from(end - start), |spilled| spilled.len() as u64);
-        let head = if ending.body == BodySource::None { here.saturating_sub(ending.body_bytes) } else { here };
+        let head = if ending.body.is_none() { here.saturating_sub(ending.body_bytes) } else { here };
         Self { status: ending.status.code(), start, head_bytes: head as u32, body_bytes: ending.body_bytes }
     }
 }

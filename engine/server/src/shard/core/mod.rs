@@ -11,7 +11,7 @@ use slipring_ring::{FileId, Instant, Peer, SlotBytes};
 use slipring_wire::request::RequestHead;
 
 use crate::conn::{Conn, Held, Next, Rules};
-use crate::handler::{Ask, BodySource, Commands, Handler, Scratch, Site};
+use crate::handler::{Ask, BodyEnd, BodySource, Commands, Handler, Scratch, Site};
 use crate::log::Format;
 use crate::metrics::Metrics;
 
@@ -66,6 +66,7 @@ pub(super) enum Stop {
 pub(super) struct OutOfSlot {
     pub(super) spilled: Option<Vec<u8>>,
     pub(super) source: BodySource,
+    pub(super) body_end: BodyEnd,
     pub(super) body_bytes: u64,
     /// Its log records, cut from the stage: they wait for its end.
     pub(super) log: Vec<u8>,

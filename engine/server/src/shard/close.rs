@@ -85,13 +85,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         if let Some(open) = ask {
             self.log_abandoned(peer, &open.held);
-            self.core.handler.abandoned(open.tag);
+            self.core.guard(|handler| handler.abandoned(open.tag));
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {
             self.core.give_held(held);
         }
-        let entry = self.table.remove(index);
+        let mut entry = self.table.remove(index);
+        if let Some(state) = entry.state.take() {
+            self.core.guard(|handler| handler.finish(entry.peer, state));
+        }
         self.ring.submit(entry.token(OpKind::Close, index), Op::Close { socket: entry.socket });
         if let Some(slot) = entry.slot {
             self.return_slot(slot);

@@ -235,7 +235,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if second != self.second {
             self.second = second;
             self.ring.refresh_roots();
-            self.core.handler.service_actions();
+            self.core.guard(Handler::service_actions);
             self.logs.tell_losses(&mut self.ring, moment(&self.core.scratch), &mut self.core.metrics);
         }
     }

@@ -1,5 +1,7 @@
 //! The connection table: a slot for each connection, with a generation that tells late completions apart.
 
+use std::any::Any;
+
 use slab::Slab;
 use slipring_ring::{Deadline, FileId, OpKind, OpToken, Peer, SendSlot, Socket};
 
@@ -43,6 +45,8 @@ pub(super) struct Entry {
     pub(super) ask: Option<OpenAsk>,
     /// The body that is being sent.
     pub(super) stream: Option<Box<Stream>>,
+    /// What the handler keeps for this connection.
+    pub(super) state: Option<Box<dyn Any>>,
 }
 
 /// An exchange that waits for something.
@@ -194,6 +198,7 @@ impl Entry {
             unturned: false,
             ask: None,
             stream: None,
+            state: None,
         }
     }
 

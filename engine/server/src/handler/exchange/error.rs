@@ -1,7 +1,7 @@
 //! Errors, with a page that explains them.
 
 use super::Exchange;
-use crate::handler::{HandlerError, Reply, error_page};
+use crate::handler::{Explained, HandlerError, Reply};
 
 impl Exchange<'_> {
     /// Sends and logs an error, with a page that explains it (rows S59 to S61, E1 to E8).
@@ -46,8 +46,9 @@ impl Exchange<'_> {
         }
         let message = message.unwrap_or_else(|| known(self.status.phrase()));
         let explain = explain.unwrap_or_else(|| known(self.status.explain()));
-        let page = error_page(code, message, explain);
-        self.send_header("Content-Type", "text/html;charset=utf-8")?;
+        let how = &self.site.error_page;
+        let page = how.render(Explained { code, message, explain });
+        self.send_header("Content-Type", how.content_type())?;
         self.end_headers(page.as_bytes())
     }
 }

@@ -97,6 +97,11 @@ impl<'a> Exchange<'a> {
 
     /// The answer, written; the exchange ends.
     pub(crate) fn into_ending(mut self) -> Ending {
+        if self.state != State::Done {
+            // Half a head never leaves: the connection ends without one.
+            self.restart();
+            self.close = true;
+        }
         if self.state == State::Done && self.request.version() == Version::Http09 {
             self.strip_head();
         }

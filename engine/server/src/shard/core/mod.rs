@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod hooks;
 mod logging;
 mod refuse;
 

@@ -75,9 +75,10 @@ impl ErrorPage {
         render: impl Fn(Explained<'_>) -> String + Send + Sync + 'static,
     ) -> Self {
         let content_type = content_type.into();
-        let content_type = match content_type.contains(char::is_control) {
-            false => content_type,
-            true => content_type.chars().filter(|c| !c.is_control()).collect(),
+        let content_type = if content_type.contains(char::is_control) {
+            content_type.chars().filter(|c| !c.is_control()).collect()
+        } else {
+            content_type
         };
         Self { content_type, render: Arc::new(render) }
     }

@@ -13,9 +13,10 @@ use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing
 use super::error::explain;
 use super::handle::Event;
 use super::logs::OpenLogs;
+use super::supervise::post;
 use super::{Error, Server};
 use crate::handler::Handler;
-use crate::shard::{Mailbox, Shard, ShardConfig};
+use crate::shard::{Mailbox, Message, Shard, ShardConfig};
 
 /// The share of descriptors that connections may use; files and logs need the rest.
 const CONNECTIONS_PERCENT: u64 = 80;
@@ -80,15 +81,22 @@ impl Server {
 
     fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {
         let mut mailboxes = Vec::with_capacity(count);
+        let mut later = Vec::new();
         while mailboxes.len() < count {
             match self.control.1.recv() {
                 Ok(Event::Ready(mailbox)) => mailboxes.push(mailbox),
-                Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Shutdown) => {
-                    let _ = self.control.0.send(Event::Shutdown);
+                Ok(Event::Failed(error)) => {
+                    // Those that are not ready yet will find nobody to tell, and end too.
+                    post(&mailboxes, Message::Stop);
+                    return Err(error);
                 }
-                _ => {}
+                Ok(event) => later.push(event),
+                Err(_) => {}
             }
+        }
+        for event in later {
+            // Our own end of the channel is open.
+            let _ = self.control.0.send(event);
         }
         Ok(mailboxes)
     }
@@ -111,9 +119,18 @@ impl Server {
     }
 
     fn shard_config(&self, bound: &[SocketAddr], connections_max: usize) -> ShardConfig {
+        let mut site = self.site.clone();
+        if let Some(first) = bound.first() {
+            site.server_port = first.port();
+            if site.server_name.is_empty() {
+                site.server_name = first.ip().to_string();
+            }
+        }
         ShardConfig {
             rules: self.rules.clone(),
-            site: self.site.clone(),
+            site,
+            requests_max: self.requests_max,
+            request_timeout: self.timeout.filter(|_| self.requests_max.is_some()),
             listeners: bound.len() as u16,
             drain_timeout: self.drain_timeout,
             ..ShardConfig::new(connections_max)
@@ -159,7 +176,10 @@ impl ShardPlan {
         let tell = |event| drop(events.send(event));
         let serve = || match self.make(factory) {
             Ok(mut shard) => {
-                tell(Event::Ready(shard.mailbox()));
+                if events.send(Event::Ready(shard.mailbox())).is_err() {
+                    // Another shard could not start, so the server does not.
+                    return;
+                }
                 match shard.run() {
                     Ok(()) => tell(Event::Ended(shard.metrics().clone())),
                     Err(lost) => tell(Event::Failed(lost.into())),

@@ -57,6 +57,10 @@ pub struct ShardConfig {
     pub drain_timeout: Duration,
     /// How long a drain waits for a connection's next request.
     pub drain_idle: Duration,
+    /// Requests after which it drains by itself; `None`: never.
+    pub requests_max: Option<u64>,
+    /// How long it waits for the first request before it drains by itself.
+    pub request_timeout: Option<Duration>,
 }
 
 impl ShardConfig {
@@ -70,6 +74,8 @@ impl ShardConfig {
             logs: LogConfig::off(),
             drain_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(5),
+            requests_max: None,
+            request_timeout: None,
         }
     }
 }
@@ -103,6 +109,8 @@ pub struct Shard<R: Ring, H: Handler> {
     drain: Drain,
     drain_timeout: Duration,
     drain_idle: Duration,
+    /// Until when the first request has to come.
+    first_request: Deadline,
     inbox: Inbox,
     mailbox: Mailbox,
     second: u64,
@@ -136,6 +144,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             drain: Drain::No,
             drain_timeout: config.drain_timeout,
             drain_idle: config.drain_idle,
+            first_request: config.request_timeout.map_or(Deadline::NEVER, |timeout| ring.now().after(timeout)),
             inbox,
             mailbox,
             second: u64::MAX,
@@ -143,6 +152,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             limits,
             ring,
         };
+        shard.core.requests_left = config.requests_max;
         shard.read_time();
         for listener in 0..config.listeners {
             shard.arm_accept(ListenerId(listener));
@@ -213,6 +223,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.serve_slot_waiters();
         self.flush();
         self.flush_log();
+        self.count_requests();
         self.pursue_drain();
         Ok(())
     }
@@ -221,7 +232,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !self.ready.is_empty() {
             return Some(Deadline::at(Instant::ORIGIN));
         }
-        let next = self.wheel.next().min(self.logs.due()).min(self.drain.next()).min(self.accept_retry());
+        let next = self
+            .wheel
+            .next()
+            .min(self.logs.due())
+            .min(self.drain.next())
+            .min(self.accept_retry())
+            .min(self.first_request);
         (next != Deadline::NEVER).then_some(next)
     }
 

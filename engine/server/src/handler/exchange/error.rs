@@ -1,7 +1,7 @@
 //! Errors, with a page that explains them.
 
 use super::Exchange;
-use crate::handler::{Explained, HandlerError, Reply};
+use crate::handler::{ErrorPage, Explained, HandlerError, Reply};
 
 impl Exchange<'_> {
     /// Sends and logs an error, with a page that explains it (rows S59 to S61, E1 to E8).
@@ -46,12 +46,22 @@ impl Exchange<'_> {
         }
         let message = message.unwrap_or_else(|| known(self.status.phrase()));
         let explain = explain.unwrap_or_else(|| known(self.status.explain()));
+        let explained = Explained { code, message, explain };
         let how = &self.site.error_page;
-        let page = how.render(Explained { code, message, explain });
+        let page = how.render(explained);
+        if !self.is_request() && !self.out.fits(page.len() + how.content_type().len() + REST_OF_HEAD_BYTES) {
+            // The engine's own refusals stand in the slot or nowhere; Python's page always fits.
+            let python = ErrorPage::default();
+            self.send_header("Content-Type", python.content_type())?;
+            return self.end_headers(python.render(explained).as_bytes());
+        }
         self.send_header("Content-Type", how.content_type())?;
         self.end_headers(page.as_bytes())
     }
 }
+
+/// What stands in a head behind the fields of an error: its media type, its length, the connection, the empty line.
+const REST_OF_HEAD_BYTES: usize = 128;
 
 /// Row E7: a code without a phrase or explanation.
 fn known(text: &'static str) -> &'static str {

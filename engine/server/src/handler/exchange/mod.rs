@@ -115,6 +115,11 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Whether there is a request: the engine also answers what is none.
+    fn is_request(&self) -> bool {
+        !self.request.bytes.is_empty()
+    }
+
     /// Whether an answer was begun.
     pub(crate) fn is_answered(&self) -> bool {
         self.state == State::Done

@@ -73,7 +73,8 @@ impl<H: Handler> Core<H> {
         let start = *slot.len;
         self.scratch.cache = CacheUse::None;
         let request = Request { head: &self.head, bytes, body, peer };
-        let keep_alive = self.head.keep_alive() && !close && !self.draining;
+        let keep_alive =
+            self.head.keep_alive() && !close && !self.draining && self.requests_left.is_none_or(|left| left > 1);
         let out = Output::new(slot.bytes, slot.len);
         let mut x = Exchange::new(request, &self.site, &mut self.scratch, out, keep_alive);
         let (handler, commands) = (&mut self.handler, self.commands);
@@ -91,6 +92,7 @@ impl<H: Handler> Core<H> {
             self.after_failure(peer, bytes, body, failed);
         }
         self.metrics.requests += 1;
+        self.count_answer();
         let logged_from = stage.len();
         let written = Written::of(&ending, start, *slot.len);
         self.log(peer, bytes, written, stage);

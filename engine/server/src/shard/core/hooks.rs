@@ -12,13 +12,11 @@ impl<H: Handler> Core<H> {
     /// Lets the handler `act`; `None` if it panicked: then it was made anew.
     #[inline]
     pub(in crate::shard) fn guard<T>(&mut self, act: impl FnOnce(&mut H) -> T) -> Option<T> {
-        match catch_unwind(AssertUnwindSafe(|| act(&mut self.handler))) {
-            Ok(done) => Some(done),
-            Err(_) => {
-                self.replace_handler();
-                None
-            }
+        let done = catch_unwind(AssertUnwindSafe(|| act(&mut self.handler))).ok();
+        if done.is_none() {
+            self.replace_handler();
         }
+        done
     }
 
     #[cold]

@@ -34,6 +34,8 @@ pub(super) struct Core<H: Handler> {
     /// When the head of the request at hand was complete.
     begun: Instant,
     pub(super) draining: bool,
+    /// Requests that are still to be answered, where their number is limited.
+    pub(super) requests_left: Option<u64>,
     pub(super) metrics: Metrics,
 }
 
@@ -114,7 +116,21 @@ impl<H: Handler> Core<H> {
             format,
             begun: Instant::ORIGIN,
             draining: false,
+            requests_left: None,
             metrics: Metrics::default(),
+        }
+    }
+
+    /// Whether any request was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.metrics.requests + self.metrics.rejected > 0
+    }
+
+    /// One answer more.
+    #[inline]
+    fn count_answer(&mut self) {
+        if let Some(left) = &mut self.requests_left {
+            *left = left.saturating_sub(1);
         }
     }
 

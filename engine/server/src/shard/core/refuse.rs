@@ -67,6 +67,7 @@ impl<H: Handler> Core<H> {
         // The status is one of ours and nothing was sent before: this cannot be out of order.
         let _ = x.send_error_with(status, message, None);
         let ending = x.into_ending();
+        self.count_answer();
         debug_assert!(ending.spilled.is_none(), "an error page fits behind the room that every turn keeps");
         let written = Written::of(&ending, start, *slot.len);
         match asker {

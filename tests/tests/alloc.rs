@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use slipring::files::{FileHandler, FileOptions};
-use slipring::shard::{Shard, ShardConfig};
+use slipring::shard::{LogConfig, Shard, ShardConfig};
 use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing};
 use slipring_ring::{RootId, SinkId};
 use tempfile::TempDir;
@@ -46,7 +46,7 @@ fn rig() -> Rig {
     let listener =
         Listener::bind(anywhere, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
     let address = listener.address();
-    let config = ShardConfig { log: Some(SinkId(0)), ..ShardConfig::new(64) };
+    let config = ShardConfig { logs: LogConfig::to(SinkId(0)), ..ShardConfig::new(64) };
     let mut uring = UringConfig::new(config.limits.ring.clone());
     (uring.roots, uring.sinks, uring.listeners) = (vec![root], vec![log.into()], vec![listener]);
     let ring = UringRing::new(uring).expect("io_uring");

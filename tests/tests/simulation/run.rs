@@ -7,7 +7,7 @@ use std::time::Duration;
 use slipring::Handler;
 use slipring::conn::Rules;
 use slipring::files::{FileHandler, FileOptions};
-use slipring::shard::{Message, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
+use slipring::shard::{LogConfig, Message, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
 use slipring_ring::sim::{FaultPlan, Outside, Random, SIM_LIMITS, SimConfig, SimRing};
 use slipring_ring::{Instant, RingLimits, RootId, SinkId};
 use slipring_wire::limits::Limits;
@@ -398,6 +398,6 @@ fn shard_config(random: &mut Random) -> ShardConfig {
         turn_requests_max: random.pick(&[1, 3, 64]),
         ..Rules::COMMAND
     };
-    let log = (random.below(4) > 0).then_some(SinkId(0));
-    ShardConfig { limits, rules, log, ..ShardConfig::new(connections_max) }
+    let logs = if random.below(4) > 0 { LogConfig::to(SinkId(0)) } else { LogConfig::off() };
+    ShardConfig { limits, rules, logs, ..ShardConfig::new(connections_max) }
 }

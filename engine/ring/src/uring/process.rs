@@ -14,7 +14,16 @@ pub enum Signal {
     Terminate,
 }
 
-/// SIGINT and SIGTERM, kept from their default action for this thread and those it starts later.
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// End.
+    End(Signal),
+    /// SIGUSR1: open the logs again, as whoever rotates them asks.
+    Reopen,
+}
+
+/// SIGINT, SIGTERM and SIGUSR1, kept from their default action for this thread and those it starts later.
 #[derive(Debug)]
 pub struct Signals {
     set: libc::sigset_t,
@@ -27,11 +36,12 @@ impl Signals {
     /// As `pthread_sigmask` says.
     pub fn block() -> io::Result<Self> {
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigemptyset initialises the whole set that it is given; the two others change it in place.
+        // SAFETY: sigemptyset initialises the whole set that it is given; the others change it in place.
         let set = unsafe {
             libc::sigemptyset(set.as_mut_ptr());
             libc::sigaddset(set.as_mut_ptr(), libc::SIGINT);
             libc::sigaddset(set.as_mut_ptr(), libc::SIGTERM);
+            libc::sigaddset(set.as_mut_ptr(), libc::SIGUSR1);
             set.assume_init()
         };
         // SAFETY: the set lives through the call; no old mask is asked for.
@@ -42,14 +52,15 @@ impl Signals {
     }
 
     /// Waits for one of them.
-    pub fn wait(&self) -> Signal {
+    pub fn wait(&self) -> Heard {
         loop {
             let mut signal = 0;
             // SAFETY: the set is initialised, and the number is written to a variable of ours.
             let failed = unsafe { libc::sigwait(&raw const self.set, &raw mut signal) };
             match (failed, signal) {
-                (0, libc::SIGINT) => return Signal::Interrupt,
-                (0, libc::SIGTERM) => return Signal::Terminate,
+                (0, libc::SIGINT) => return Heard::End(Signal::Interrupt),
+                (0, libc::SIGTERM) => return Heard::End(Signal::Terminate),
+                (0, libc::SIGUSR1) => return Heard::Reopen,
                 _ => {}
             }
         }
@@ -68,4 +79,24 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     // SAFETY: the kernel reads the one `rlimit` that it is given.
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
     Ok(limit.rlim_cur)
+}
+
+/// The cores that a thread may run on.
+pub(super) struct Affinity(libc::cpu_set_t);
+
+impl Affinity {
+    /// Of the thread that calls; `None` if the system does not say (more cores than the set has room for).
+    pub(super) fn of_this_thread() -> Option<Self> {
+        // SAFETY: all zeros is the empty set.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the kernel fills the one set that it is given, whose size it is told.
+        let failed = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+        (failed == 0).then_some(Self(set))
+    }
+
+    /// Lets the thread that calls run there. Best effort: a mask that changed meanwhile costs speed, nothing else.
+    pub(super) fn apply(&self) {
+        // SAFETY: the kernel reads the one set that it is given, whose size it is told.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) };
+    }
 }

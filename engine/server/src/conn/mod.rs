@@ -98,6 +98,19 @@ pub enum TimeoutKind {
     Linger,
 }
 
+impl TimeoutKind {
+    /// In words.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Head => "timeout: no whole request came",
+            Self::Body => "timeout: the body came too slowly",
+            Self::Idle => "timeout: no further request came",
+            Self::Send => "timeout: the peer does not take its answer",
+            Self::Linger => "timeout: the peer does not close",
+        }
+    }
+}
+
 impl Conn {
     /// A connection accepted now.
     pub fn new(now: Instant, rules: &Rules) -> Self {
@@ -231,6 +244,11 @@ impl Conn {
         if self.phase == Phase::Answering {
             self.deadline = now.after(rules.timeouts.send_stall);
         }
+    }
+
+    /// The handler waits for a job.
+    pub fn begin_job(&mut self, now: Instant, rules: &Rules) {
+        self.deadline = now.after(rules.timeouts.job);
     }
 
     /// The answer has left and the connection goes on.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
 
-use super::Shard;
 use super::core::OutOfSlot;
-use super::stream::Stream;
+use super::stream::{FileSource, PullSource, Stream};
 use super::table::End;
+use super::{Shard, moment};
 use crate::conn::Phase;
 use crate::handler::{BodySource, Handler};
+use crate::log::{Left, note_progress};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// After a turn or a resumed exchange: send what was written, or go on at once when nothing was.
@@ -26,7 +27,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             _ => {
                 if let Some(slot) = entry.slot.take() {
-                    self.log_stage(&slot);
                     self.return_slot(slot);
                 }
                 self.after_answers(index);
@@ -66,11 +66,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         entry.sending = false;
         match result {
             Ok(_) if slot.unsent() == 0 => {
-                self.log_stage(&slot);
                 self.return_slot(slot);
                 self.after_answers(index);
             }
             Ok(_) if entry.end != End::Cancelling => {
+                note_progress(&mut self.stages[slot.number()], slot.sent() as u64, now);
                 entry.conn.handle_progress(now, &self.core.rules);
                 entry.sending = true;
                 entry.in_flight += 1;
@@ -78,25 +78,22 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.ring.submit(token, Op::Send { socket, slot });
             }
             _ => {
-                // The peer is gone; what it asked for still stands in the log.
-                self.log_stage(&slot);
                 self.return_slot(slot);
                 self.lose(index);
             }
         }
     }
 
-    /// What a slot carried has left, or never will: its lines go to the log.
-    #[inline]
-    fn log_stage(&mut self, slot: &SendSlot) {
-        let now = self.ring.now();
-        self.log.append(&mut self.ring, now, &self.stages[slot.number()], &mut self.core.metrics);
-    }
-
-    /// Ends the use of a slot; a connection that waits for one has its turn.
+    /// Ends the use of a slot: what it carried has left, or never will, so its lines go to the log. A connection that
+    /// waits for a slot has its turn.
     #[inline]
     pub(super) fn return_slot(&mut self, slot: SendSlot) {
-        self.stages[slot.number()].clear();
+        let stage = &mut self.stages[slot.number()];
+        if !stage.is_empty() {
+            let (left, at) = (Left::Sent(slot.sent() as u64), moment(&self.core.scratch));
+            self.logs.left(&mut self.ring, stage, left, at, &mut self.core.metrics);
+            stage.clear();
+        }
         self.ring.return_slot(slot);
         if !self.slots_waiting.is_empty() {
             self.serve_slot_waiter();
@@ -197,8 +194,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Starts what an answer goes on with outside its slot.
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
-        let OutOfSlot { spilled, source, body_bytes, log, close } = out;
-        debug_assert!(body_bytes > 0 || spilled.is_some(), "a body outside the slot is not empty");
+        let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
+        let is_known = body_bytes > 0 || spilled.is_some();
+        debug_assert!(is_known || matches!(source, BodySource::Reader(_)), "a body outside the slot is not empty");
         let attached = spilled.is_none_or(|bytes| self.attach_whole(index, bytes));
         let attached = attached
             && match source {
@@ -209,7 +207,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
                     slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
                 }
-                BodySource::File(file, range) => return self.start_stream(index, file, range, log, close),
+                BodySource::File(file, range) => return self.start_file(index, file, range, log, close),
+                BodySource::Reader(reader) => {
+                    let stream = Stream::of_reader(PullSource::new(reader, body_end), log, close);
+                    return self.start_stream(index, stream);
+                }
             };
         let Some(entry) = self.table.get(index) else { return };
         if let Some(slot) = &entry.slot {
@@ -238,7 +240,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         attached
     }
 
-    fn start_stream(
+    fn start_file(
         &mut self,
         index: u32,
         file: slipring_ring::FileId,
@@ -246,12 +248,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         log: Vec<u8>,
         close: Option<bool>,
     ) {
-        let now = self.ring.now();
         let stat = self.ring.measure(file);
         let Some(entry) = self.table.get(index) else { return };
         let token = entry.token(OpKind::CloseFile, index);
         let Ok(stat) = stat else {
             // What is written leaves, answers before this one among it; then the connection ends short of the promise.
+            if let Some(slot) = &entry.slot {
+                self.stages[slot.number()].extend_from_slice(&log);
+            }
             entry.end = End::AfterSend { linger: true };
             self.ring.submit(token, Op::CloseFile { file });
             self.core.metrics.aborted += 1;
@@ -261,8 +265,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if shared != file {
             self.ring.submit(token, Op::CloseFile { file });
         }
-        let mut stream = Stream::new(shared, stat, range, now);
-        (stream.log, stream.close) = (log, close);
-        entry.stream = Some(Box::new(stream));
+        self.start_stream(index, Stream::of_file(FileSource::new(shared, stat, range), log, close));
+    }
+
+    /// It goes on when what stands before it has left.
+    fn start_stream(&mut self, index: u32, stream: Stream) {
+        if let Some(entry) = self.table.get(index) {
+            entry.stream = Some(Box::new(stream));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The connection table: a slot for each connection, with a generation that tells late completions apart.
 
+use std::any::Any;
+
 use slab::Slab;
 use slipring_ring::{Deadline, FileId, OpKind, OpToken, Peer, SendSlot, Socket};
 
@@ -7,7 +9,7 @@ use super::asks::Arrival;
 use super::stream::Stream;
 use super::wheel::{Link, Links};
 use crate::conn::{Conn, Held};
-use crate::handler::Ask;
+use crate::handler::{Ask, JobResult};
 
 /// One connection. While idle it holds this and nothing else: no buffer, no slot, no operation but its receive.
 pub(super) struct Entry {
@@ -27,6 +29,8 @@ pub(super) struct Entry {
     pub(super) ready: bool,
     /// On the list of connections that wait for a send slot.
     pub(super) awaits_slot: bool,
+    /// On the list of connections that wait for room in the log.
+    pub(super) awaits_log: bool,
     /// Bytes that our end discarded while lingering.
     pub(super) lingered: u32,
     /// Where answers are being written.
@@ -41,6 +45,8 @@ pub(super) struct Entry {
     pub(super) ask: Option<OpenAsk>,
     /// The body that is being sent.
     pub(super) stream: Option<Box<Stream>>,
+    /// What the handler keeps for this connection.
+    pub(super) state: Option<Box<dyn Any>>,
 }
 
 /// An exchange that waits for something.
@@ -53,6 +59,8 @@ pub(super) struct OpenAsk {
     pub(super) arrived: Option<Box<Arrival>>,
     /// A read that waits for a transfer buffer.
     pub(super) wants: Option<Ask>,
+    /// Where the job in the worker pool will leave its result.
+    pub(super) job: Option<JobResult>,
 }
 
 /// Files that one exchange has open at most; the first is closed for the next.
@@ -182,6 +190,7 @@ impl Entry {
             dirty: false,
             ready: false,
             awaits_slot: false,
+            awaits_log: false,
             lingered: 0,
             slot: None,
             inbound: Vec::new(),
@@ -189,6 +198,7 @@ impl Entry {
             unturned: false,
             ask: None,
             stream: None,
+            state: None,
         }
     }
 

@@ -19,7 +19,7 @@ use slipring_ring::uring::process::Signals;
 
 use crate::conn::Rules;
 use crate::handler::{Handler, Site};
-use crate::log::Logging;
+use crate::log::{LogTarget, Logging};
 pub use error::Error;
 use handle::Event;
 pub use handle::Handle;
@@ -134,6 +134,13 @@ impl Server {
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.connections_max = Some(connections);
+        self
+    }
+
+    /// Where a line for each request goes; nowhere by default.
+    #[must_use]
+    pub fn access_log(mut self, target: LogTarget) -> Self {
+        self.logging.access = target;
         self
     }
 

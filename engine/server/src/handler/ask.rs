@@ -24,6 +24,11 @@ pub enum Ask {
         /// Which.
         file: FileId,
     },
+    /// Wait for another exchange's ask.
+    After {
+        /// That ask's tag, as its exchange gave it to this handler.
+        tag: u32,
+    },
 }
 
 /// The answer to an [`Ask`].
@@ -35,4 +40,6 @@ pub enum Arrived<'a> {
     Read(Result<(&'a [u8], FileStat), FileError>),
     /// The names.
     Listed(Result<&'a Listing, FileError>),
+    /// The ask that this exchange waited for is over: its exchange asked for something else, answered, or is gone.
+    Over,
 }

@@ -4,6 +4,7 @@ use slipring_ring::{FileError, FileId, FileStat, Listing, Op, OpKind, Ring, Tran
 
 use super::Shard;
 use super::core::Resumed;
+use super::followers::Follower;
 use super::table::{ASK_FILES_MAX, End, OpenAsk};
 use crate::conn::Held;
 use crate::handler::{Arrived, Ask, Handler};
@@ -13,6 +14,7 @@ pub(super) enum Arrival {
     Opened(Result<(FileId, FileStat), FileError>),
     Read(Result<(Vec<u8>, FileStat), FileError>),
     Listed(Result<Box<Listing>, FileError>),
+    Over,
 }
 
 impl Arrival {
@@ -23,6 +25,7 @@ impl Arrival {
             Arrival::Read(Err(error)) => Arrived::Read(Err(*error)),
             Arrival::Listed(Ok(listing)) => Arrived::Listed(Ok(listing)),
             Arrival::Listed(Err(error)) => Arrived::Listed(Err(*error)),
+            Arrival::Over => Arrived::Over,
         }
     }
 }
@@ -46,6 +49,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Ask::List { file } => {
                 entry.in_flight += 1;
                 self.ring.submit(generation_token.with_kind(OpKind::List), Op::List { file });
+            }
+            Ask::After { tag } => {
+                let follower = Follower { index, generation: entry.generation };
+                self.followers.add(tag, follower);
             }
             Ask::Read { file, offset, len } => {
                 let Some(transfer) = self.ring.take_transfer() else {
@@ -134,7 +141,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(mut open) = entry.ask.take() else { return };
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
-        let resumed = self.core.resume(entry.peer, &open.held, open.tag, arrival.view(), &mut view, stage);
+        let asked = open.tag;
+        let resumed = self.core.resume(entry.peer, &open.held, asked, arrival.view(), &mut view, stage);
         match resumed {
             Resumed::Waits(ask, tag) => {
                 open.tag = tag;
@@ -155,7 +163,20 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.start_body(index, out);
             }
         }
+        if self.table.get(index).and_then(|entry| entry.ask.as_ref()).is_none_or(|open| open.tag != asked) {
+            self.followers.over(asked);
+        }
         self.settle(index);
+    }
+
+    /// Resumes the exchanges whose wait for another one is over.
+    pub(super) fn serve_followers(&mut self) {
+        while let Some(Follower { index, generation }) = self.followers.next() {
+            let Some(entry) = self.table.get(index) else { continue };
+            if entry.generation == generation && entry.end != End::Cancelling && entry.ask.is_some() {
+                self.resume(index, Arrival::Over);
+            }
+        }
     }
 
     /// A send slot is free for what arrived meanwhile.

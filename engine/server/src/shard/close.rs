@@ -73,12 +73,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let held = entry.conn.take_held();
         let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
         if let Some(stream) = stream {
-            self.ring.submit(close_file, Op::CloseFile { file: stream.file });
+            if let Some(file) = self.versions.end(stream.version()) {
+                self.ring.submit(close_file, Op::CloseFile { file });
+            }
             self.log_stream(&stream);
         }
         if let Some(open) = ask {
             self.log_abandoned(peer, &open.held);
             self.core.handler.abandoned(open.tag);
+            self.followers.over(open.tag);
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {

@@ -64,6 +64,11 @@ impl Stream {
         self.sent < late.saturating_mul(RATE_BYTES_PER_S_MIN)
     }
 
+    /// What the file was when the stream began.
+    pub(super) fn version(&self) -> &FileStat {
+        &self.stat
+    }
+
     fn left(&self) -> u64 {
         self.end - self.next
     }
@@ -204,7 +209,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(linger) = stream.close {
             entry.end = End::AfterSend { linger };
         }
-        self.ring.submit(token, Op::CloseFile { file: stream.file });
+        if let Some(file) = self.versions.end(stream.version()) {
+            self.ring.submit(token, Op::CloseFile { file });
+        }
         self.log_stream(&stream);
         self.after_answers(index);
     }

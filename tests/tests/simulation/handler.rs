@@ -79,6 +79,7 @@ impl Handler for Subject {
                 }
                 _ => x.send_response(200)?.end_headers(&names(listing)),
             },
+            _ => x.send_error(500),
         }
     }
 

@@ -82,6 +82,8 @@ impl Handler for FileHandler {
             Arrived::Opened(result) => self.opened(x, tag, result),
             Arrived::Read(result) => self.filled(x, tag, result),
             Arrived::Listed(result) => self.listed(x, result),
+            // Never asked for here.
+            Arrived::Ran(_) => x.send_error(500),
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use slipring_ring::RootId;
+use slipring_ring::uring::WorkerLimits;
 pub use slipring_ring::uring::process::Signal;
 use slipring_ring::uring::process::Signals;
 
@@ -74,6 +75,7 @@ pub struct Server {
     shards: Option<usize>,
     cores: Vec<usize>,
     connections_max: Option<usize>,
+    workers: WorkerLimits,
     access_log: AccessLog,
     site: Site,
     rules: Rules,
@@ -104,6 +106,7 @@ impl Server {
             shards: None,
             cores: Vec::new(),
             connections_max: None,
+            workers: WorkerLimits::SERVER,
             access_log: AccessLog::Off,
             site: Site::new(),
             rules: Rules::COMMAND,
@@ -144,6 +147,14 @@ impl Server {
     #[must_use]
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.connections_max = Some(connections);
+        self
+    }
+
+    /// Threads of the worker pool that carry out jobs, for all shards together, and how many jobs may wait for one;
+    /// further ones are refused (503). By default 64 and 1,024. Threads are started as they are needed.
+    #[must_use]
+    pub fn workers(mut self, threads: usize, waiting: usize) -> Self {
+        self.workers = WorkerLimits { threads: threads.max(1), waiting };
         self
     }
 

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use slipring_ring::SinkId;
-use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, process};
+use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, Workers, process};
 
 use super::error::explain;
 use super::handle::Event;
@@ -67,8 +67,10 @@ impl Server {
             |connections| connections as u64,
         );
         let count = cores.len();
+        let workers = Workers::new(self.workers);
         for (number, core) in cores.into_iter().enumerate() {
-            let plan = self.shard_plan(bound, core, connections as usize / count, count > 1)?;
+            let connections = connections as usize / count;
+            let plan = self.shard_plan(bound, core, connections, count > 1, workers.clone())?;
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("slipring-{number}"))
@@ -116,6 +118,7 @@ impl Server {
         core: Option<usize>,
         connections_max: usize,
         reuse_port: bool,
+        workers: Workers,
     ) -> Result<ShardPlan, Error> {
         let sink = self.open_log()?;
         let delay = match &sink {
@@ -138,6 +141,7 @@ impl Server {
             roots: self.roots.clone(),
             sink: sink.map(|(fd, _)| fd),
             config,
+            workers,
         })
     }
 
@@ -168,6 +172,7 @@ struct ShardPlan {
     roots: Vec<PathBuf>,
     sink: Option<OwnedFd>,
     config: ShardConfig,
+    workers: Workers,
 }
 
 impl ShardPlan {
@@ -202,6 +207,7 @@ impl ShardPlan {
         }
         let mut uring = UringConfig::new(self.config.limits.ring.clone());
         uring.roots = self.roots;
+        uring.workers = Some(self.workers);
         uring.sinks = self.sink.into_iter().collect();
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;

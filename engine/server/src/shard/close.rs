@@ -43,6 +43,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.end = End::Cancelling;
             let sending = entry.sending;
             let streaming = entry.stream.is_some();
+            let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some());
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
@@ -52,6 +53,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             if streaming {
                 self.cancel(index, OpKind::Poll);
+            }
+            if working {
+                // Unless a worker has begun it: then its end is waited for.
+                self.cancel(index, OpKind::Run);
             }
         }
         self.finish_teardown(index);

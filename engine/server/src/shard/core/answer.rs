@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use slipring_ring::{Peer, SlotBytes};
+use slipring_ring::{Peer, RunError, SlotBytes};
 use slipring_wire::command::Command;
 use slipring_wire::error::Quoted;
 use slipring_wire::target::TargetForm;
@@ -115,16 +115,20 @@ fn keep(ending: Ending, stage: &mut Vec<u8>, logged_from: usize) -> Answer {
     Answer::Outside(OutOfSlot { spilled, source: body, body_bytes, log, close: close.then_some(false) })
 }
 
-/// The handler failed: forget what it wrote, say 500 (row E16), and why in the log.
+/// The handler failed: forget what it wrote, say 500 (row E16), or 503 when a job found no worker, and why in the log.
 #[cold]
 fn fail(x: &mut Exchange<'_>, error: Option<HandlerError>) {
     x.restart();
+    let status = match error {
+        Some(HandlerError::Job(RunError::Full | RunError::NoThread | RunError::NoPool)) => 503,
+        _ => 500,
+    };
     match error {
         Some(error) => x.log_error(format_args!("the handler failed: {error}")),
         None => x.log_error(format_args!("the handler failed")),
     }
     x.close();
-    let _ = x.send_error(500);
+    let _ = x.send_error(status);
 }
 
 /// A command that the handler has no function for (rows S35, E5, U16).

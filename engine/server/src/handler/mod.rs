@@ -14,7 +14,7 @@ mod output;
 mod request;
 
 pub use ask::{Arrived, Ask};
-pub use body_source::BodySource;
+pub use body_source::{BodyEnd, BodySource};
 pub use commands::{Commands, Function};
 pub use error_page::error_page;
 pub(crate) use exchange::Waits;

@@ -79,8 +79,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(entry) = self.table.get(index) else { return };
         let close_file = entry.token(OpKind::CloseFile, index);
         let held = entry.conn.take_held();
-        if let Some(stream) = entry.stream.take() {
-            self.ring.submit(close_file, Op::CloseFile { file: stream.file });
+        if let Some(file) = entry.stream.take().and_then(|stream| stream.file()) {
+            self.ring.submit(close_file, Op::CloseFile { file });
         }
         if let Some(open) = entry.ask.take() {
             self.core.handler.abandoned(open.tag);
@@ -104,16 +104,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         {
             entry.in_flight -= 1;
             self.finish_teardown(token.slot());
-        }
-    }
-
-    /// A stream's socket has room again, or is broken.
-    pub(super) fn on_room(&mut self, index: u32, ready: bool) {
-        let Some(entry) = self.table.get(index) else { return };
-        match entry.end {
-            End::Cancelling => self.finish_teardown(index),
-            _ if ready => self.stream_next(index),
-            _ => self.abort(index),
         }
     }
 

@@ -161,7 +161,7 @@ impl Driver {
             BodySource::None => {}
             BodySource::Owned(body) => bytes.extend(body),
             BodySource::Shared(body, range) => bytes.extend(&body[range.start as usize..range.end as usize]),
-            BodySource::Blob(..) => panic!("no blobs yet"),
+            BodySource::Blob(..) | BodySource::Reader(_) => panic!("not of files"),
             BodySource::File(file, mut range) => {
                 assert!(files.contains(&file), "the exchange opened it");
                 // Of a body too large to hold, its two ends.

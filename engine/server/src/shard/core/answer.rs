@@ -10,7 +10,7 @@ use slipring_wire::target::TargetForm;
 use super::{Answer, Core, OutOfSlot, Resumed};
 use crate::conn::Held;
 use crate::handler::{
-    Answered, Arrived, BodySource, Commands, Ending, Exchange, Handler, HandlerError, Output, Reply, Request, Waits,
+    Answered, Arrived, Commands, Ending, Exchange, Handler, HandlerError, Output, Reply, Request, Waits,
 };
 use crate::log::{self, AccessRecord};
 
@@ -107,12 +107,12 @@ impl<H: Handler> Core<H> {
 /// Sorts out where an answer stands.
 #[inline]
 fn keep(ending: Ending, stage: &mut Vec<u8>, logged_from: usize) -> Answer {
-    let Ending { body_bytes, close, spilled, body, .. } = ending;
-    if spilled.is_none() && body == BodySource::None {
+    let Ending { body_bytes, close, spilled, body, body_end, .. } = ending;
+    if spilled.is_none() && body.is_none() {
         return Answer::InSlot { close };
     }
     let log = stage.split_off(logged_from);
-    Answer::Outside(OutOfSlot { spilled, source: body, body_bytes, log, close: close.then_some(false) })
+    Answer::Outside(OutOfSlot { spilled, source: body, body_end, body_bytes, log, close: close.then_some(false) })
 }
 
 /// The handler failed: forget what it wrote, say 500 (row E16), or 503 when a job found no worker, and why in the log.

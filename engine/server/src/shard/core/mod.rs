@@ -8,7 +8,7 @@ use slipring_ring::{FileId, Instant, Peer, SlotBytes};
 use slipring_wire::request::RequestHead;
 
 use crate::conn::{Conn, Held, Next, Rules};
-use crate::handler::{Ask, BodySource, Commands, Handler, Scratch, Site};
+use crate::handler::{Ask, BodyEnd, BodySource, Commands, Handler, Scratch, Site};
 use crate::metrics::Metrics;
 
 /// The handler and what is lent to its exchanges.
@@ -59,6 +59,7 @@ pub(super) enum Stop {
 pub(super) struct OutOfSlot {
     pub(super) spilled: Option<Vec<u8>>,
     pub(super) source: BodySource,
+    pub(super) body_end: BodyEnd,
     pub(super) body_bytes: u64,
     /// Its log lines, cut from the stage: they wait for its end.
     pub(super) log: Vec<u8>,

@@ -57,7 +57,7 @@ impl Handler for Subject {
         match arrived {
             Arrived::Ran(_) => {
                 let body: Vec<u8> = arrived.output()?;
-                let kept = x.body().is_empty() || x.body() == body;
+                let kept = x.command() != b"POST" || x.body() == body;
                 x.send_response(if kept { 200 } else { 500 })?.end_headers(&body)
             }
             Arrived::Opened(Err(error)) | Arrived::Read(Err(error)) | Arrived::Listed(Err(error)) => {

@@ -273,6 +273,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.landed(index);
                 self.on_listed(index, result);
             }
+            Outcome::Ran(result) => {
+                self.landed(index);
+                self.on_ran(index, result);
+            }
             Outcome::Written(result, transfer) => {
                 self.log.written(&mut self.ring, result, transfer);
             }

@@ -32,7 +32,7 @@ use answer::Answer;
 use cases::{CASES_MIN, Case, GROUPS, Subject};
 use compare::{Outcome, compare};
 use differences::{DIFFERENCES, What};
-use notation::{bytes, show};
+use notation::show;
 use peers::{Peers, site};
 use transcripts::Transcripts;
 
@@ -78,7 +78,7 @@ fn slipring_answers_as_python_but_for_what_the_table_lists() {
         };
         let ours = slipring.ask(subject, case.request);
         let outcome = compare(&Answer::read(&python), &Answer::read(&ours), &mut used);
-        match judge(case, outcome, &mut used) {
+        match judge(case, outcome, &show(&ours), &mut used) {
             Ok(()) if case.mark.is_empty() => equal += 1,
             Ok(()) => marked += 1,
             Err(why) => failures.push(complaint(subject, case, &why, &python, &ours)),
@@ -87,16 +87,20 @@ fn slipring_answers_as_python_but_for_what_the_table_lists() {
     let idle = DIFFERENCES.iter().filter(|one| !used.contains(&one.key()));
     failures.extend(idle.map(|one| format!("{}: nothing differs so any more: {}", one.key(), one.why)));
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
-    println!("{} requests: {equal} answered as Python does, {marked} differ as the table says, none otherwise", equal + marked);
+    println!(
+        "{} requests: {equal} answered as Python does, {marked} differ as the table says, none otherwise",
+        equal + marked
+    );
 }
 
-/// Whether what came out is what the case's mark says. A mark is `KEY: STATUSES`.
-fn judge(case: &Case, outcome: Outcome, used: &mut BTreeSet<String>) -> Result<(), String> {
-    let Some((key, statuses)) = case.mark.split_once(": ") else {
+/// Whether what came out, `answer` in all, is what the case's mark says.
+fn judge(case: &Case, outcome: Outcome, answer: &str, used: &mut BTreeSet<String>) -> Result<(), String> {
+    let (mark, part) = case.mark.split_once(" ~ ").unwrap_or((case.mark, ""));
+    let Some((key, statuses)) = mark.split_once(": ") else {
         return match outcome {
             _ if !case.mark.is_empty() => Err("the mark is no `KEY: STATUSES`".into()),
             Outcome::Equal => Ok(()),
-            Outcome::Differs { why, .. } => Err(why),
+            Outcome::Differs { why, statuses } => Err(format!("slipring answers {statuses}: {why}")),
         };
     };
     let listed = DIFFERENCES.iter().find(|one| one.row == key && one.what == What::Answers);
@@ -104,13 +108,14 @@ fn judge(case: &Case, outcome: Outcome, used: &mut BTreeSet<String>) -> Result<(
     used.insert(listed.key());
     match outcome {
         Outcome::Equal => Err(format!("marked {key}, and does not differ")),
+        Outcome::Differs { .. } if !answer.contains(part) => Err(format!("the answer lacks {part:?}")),
         Outcome::Differs { statuses: ours, .. } if ours == statuses => Ok(()),
         Outcome::Differs { statuses: ours, .. } => Err(format!("marked {statuses}, slipring answers {ours}")),
     }
 }
 
 fn complaint(subject: Subject, case: &Case, why: &str, python: &[u8], ours: &[u8]) -> String {
-    format!("{subject:?} {}\n    {why}\n    python   {}\n    slipring {}", case.request, show(python), show(ours))
+    format!("{subject:?} {:?}\n    {why}\n    python   {}\n    slipring {}", case.request, show(python), show(ours))
 }
 
 fn all() -> impl Iterator<Item = (Subject, &'static Case)> {

@@ -102,5 +102,8 @@ impl Unit {
 }
 
 fn no_content(x: &mut Exchange, connection: &str) -> Reply {
-    x.send_response(204)?.send_header("Content-Type", "text/html")?.send_header("Connection", connection)?.end_headers(b"")
+    x.send_response(204)?
+        .send_header("Content-Type", "text/html")?
+        .send_header("Connection", connection)?
+        .end_headers(b"")
 }

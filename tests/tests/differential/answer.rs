@@ -15,7 +15,8 @@ impl Answer {
     pub fn read(mut bytes: &[u8]) -> Vec<Self> {
         let mut all = Vec::new();
         while !bytes.is_empty() {
-            let head = bytes.starts_with(b"HTTP/").then(|| bytes.windows(4).position(|four| four == b"\r\n\r\n")).flatten();
+            let head =
+                bytes.starts_with(b"HTTP/").then(|| bytes.windows(4).position(|four| four == b"\r\n\r\n")).flatten();
             let Some(head) = head else {
                 all.push(Self { status_line: String::new(), fields: Vec::new(), body: bytes.to_vec() });
                 return all;
@@ -44,6 +45,10 @@ impl Answer {
         self.status_line.split(' ').nth(1).unwrap_or("data")
     }
 
+    pub fn is_error(&self) -> bool {
+        self.status().starts_with(['4', '5'])
+    }
+
     pub fn position(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|(field, _)| field == name)
     }
@@ -69,9 +74,9 @@ pub fn mask(bytes: &[u8]) -> Vec<u8> {
         if number > 0 {
             out.push(b'\n');
         }
-        let name = [&b"Date"[..], b"Server"].into_iter().find(|name| {
-            line.starts_with(&[*name, b": "].concat()) && line.ends_with(b"\r")
-        });
+        let name = [&b"Date"[..], b"Server"]
+            .into_iter()
+            .find(|name| line.starts_with(&[*name, b": "].concat()) && line.ends_with(b"\r"));
         match name {
             Some(name) => out.extend([name, b": *\r"].concat()),
             None => out.extend(line),

@@ -24,7 +24,8 @@ fn repetition(text: &str) -> Option<Repetition<'_>> {
     Some((before, (part, times.parse().ok()?), after))
 }
 
-/// An answer as one line. `\P`, `\M`, `\X` and `\Z` are the parts of Python's error page (row E1).
+/// An answer as one line: `|` is CRLF, `\*n;c` is n times c; `\P`, `\M`, `\X` and `\Z` are the parts of Python's error page
+/// (row E1).
 pub fn show(bytes: &[u8]) -> String {
     let mut line = String::new();
     let mut rest = bytes;
@@ -34,9 +35,18 @@ pub fn show(bytes: &[u8]) -> String {
             rest = &rest[part.len()..];
             continue;
         }
+        let run = rest.iter().take_while(|byte| *byte == first).count();
+        if run >= RUN_MIN && first.is_ascii_alphanumeric() {
+            line.push_str(&format!("\\*{run};{}", char::from(*first)));
+            rest = &rest[run..];
+            continue;
+        }
+        if let Some(after) = rest.strip_prefix(b"\r\n") {
+            line.push('|');
+            rest = after;
+            continue;
+        }
         match first {
-            b'\r' if after.first() == Some(&b'\n') => line.push('|'),
-            b'\n' if line.ends_with('|') && bytes[bytes.len() - rest.len() - 1] == b'\r' => {}
             b'\n' => line.push_str("\\n"),
             b'\\' => line.push_str("\\\\"),
             b'|' => line.push_str("\\x7c"),
@@ -59,6 +69,11 @@ pub fn unshow(line: &str) -> Option<Vec<u8>> {
                 'n' => bytes.push(b'\n'),
                 '\\' => bytes.push(b'\\'),
                 'x' => bytes.push(u8::from_str_radix(&String::from_iter([rest.next()?, rest.next()?]), 16).ok()?),
+                '*' => {
+                    let digits: String = rest.by_ref().take_while(|next| *next != ';').collect();
+                    let byte = u8::try_from(u32::from(rest.next()?)).ok()?;
+                    bytes.extend(std::iter::repeat_n(byte, digits.parse().ok()?));
+                }
                 letter => bytes.extend(PAGE.iter().find(|(known, _)| *known == letter)?.1.as_bytes()),
             },
             next => bytes.push(u8::try_from(u32::from(next)).ok()?),
@@ -66,6 +81,9 @@ pub fn unshow(line: &str) -> Option<Vec<u8>> {
     }
     Some(bytes)
 }
+
+/// Equal letters or digits that are counted, not written.
+const RUN_MIN: usize = 40;
 
 const PAGE: [(char, &str); 4] = [
     (
@@ -81,7 +99,8 @@ const PAGE: [(char, &str); 4] = [
 
 #[test]
 fn every_byte_is_written_and_read_back() {
-    let all: Vec<u8> = (0..=255).chain(*b"\r\n\n\r|\\P").chain(PAGE.iter().flat_map(|(_, part)| part.bytes())).collect();
+    let pages = PAGE.iter().flat_map(|(_, part)| part.bytes());
+    let all: Vec<u8> = (0..=255).chain(*b"\r\n\n\r|\\P").chain([b'a'; 100]).chain(pages).collect();
     assert_eq!(unshow(&show(&all)).expect("it was shown"), all);
     assert!(show(&all).is_ascii() && !show(&all).contains('\n'));
     assert_eq!(bytes("a{bc*2}|{x}"), b"abcbc\r\n{x}");

@@ -11,14 +11,15 @@ import mimetypes
 import sys
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-mimetypes.init(files=[])
+mimetypes.knownfiles.clear()
+mimetypes.init()
 
 
 class Dispatch(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def tell(self):
-        length = int(self.headers.get("Content-Length", 0) or 0) if self.command in ("POST", "PUT") else 0
+        length = int(self.headers.get("Content-Length", 0) or 0) if self.command != "GET" else 0
         lines = ["%s %s %s" % (self.command, self.path, self.request_version)]
         lines += ["%s=%s" % field for field in self.headers.items()]
         body = "\n".join(lines).encode("latin-1") + b"\n" + self.rfile.read(length)

@@ -94,7 +94,7 @@ pub fn site() -> TempDir {
     ] {
         symlink(target, root.join(link)).expect("a link");
     }
-    age(&root);
+    age(site.path());
     site
 }
 

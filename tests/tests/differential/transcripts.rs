@@ -41,9 +41,12 @@ impl Transcripts {
                 _ => {}
             }
         }
-        let told = told.into_iter().map(|(subject, request, answer)| (subject, request, answer));
-        let unescaped: Vec<_> = told.map(|(subject, request, answer)| (subject, unescape(request), answer)).collect();
-        Self::new(version, unescaped.iter().map(|(subject, request, answer)| (*subject, request.as_str(), answer.clone())))
+        let unescaped: Vec<_> =
+            told.into_iter().map(|(subject, request, answer)| (subject, unescape(request), answer)).collect();
+        Self::new(
+            version,
+            unescaped.iter().map(|(subject, request, answer)| (*subject, request.as_str(), answer.clone())),
+        )
     }
 
     pub fn write(&self) {
@@ -91,7 +94,10 @@ impl Transcripts {
 
 /// A request on one line of ASCII.
 fn escape(request: &str) -> String {
-    request.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c.to_string() } else { c.escape_unicode().to_string() }).collect()
+    request
+        .chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c.to_string() } else { c.escape_unicode().to_string() })
+        .collect()
 }
 
 fn unescape(line: &str) -> String {

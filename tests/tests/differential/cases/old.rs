@@ -23,8 +23,8 @@ pub const OLD: &[Case] = &[
     same("GET /f.txt HTTP/1.1|Host: x|If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT||"),
     same("HEAD /f.txt HTTP/1.1|Host: x|If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT||"),
     same("FOO /f.txt HTTP/1.1|Host: x||"),
-    same("POST /f.txt HTTP/1.1|Host: x||"),
-    same("OPTIONS /f.txt HTTP/1.1|Host: x||"),
+    other("POST /f.txt HTTP/1.1|Host: x||", "U16: 405"),
+    other("OPTIONS /f.txt HTTP/1.1|Host: x||", "U16: 405"),
     same("custom / HTTP/1.1|Host: x||"),
     // Refusals.
     same("GET /f.txt FUBAR|Host: x||"),
@@ -35,19 +35,19 @@ pub const OLD: &[Case] = &[
     same("GET /f.txt|"),
     same("GET /f.txt||"),
     same("GET /f.txt HTTP/0.9||"),
-    same("GET /f.txt HTTP/1.0"),
+    other("GET /f.txt HTTP/1.0", "H12: nothing"),
     same("GET /f.txt HTTP/1.1|Host: x|{A: b|*101}|"),
     same("GET /{a*70000} HTTP/1.1|Host: x||"),
     same("GET /f.txt HTTP/1.1|Host: x|A: {b*70000}||"),
     // Expect is not for HTTP/1.0: row K13.
     same("GET /f.txt HTTP/1.1|Host: x|Expect: 100-continue||"),
     // Bodies.
-    same("POST /f.txt HTTP/1.1|Host: x|Content-Length: 3||abc"),
+    other("POST /f.txt HTTP/1.1|Host: x|Content-Length: 3||abc", "U16: 405"),
     same("GET /f.txt HTTP/1.1|Host: x|Content-Length: 3||abc"),
     // White space and line ends.
     same("GET  /f.txt  HTTP/1.1|Host: x||"),
     same("GET /f.txt HTTP/1.0\n\n"),
     same("GET /f.txt HTTP/1.1\nHost: x\n\n"),
     same("GET /f.txt HTTP/1.1|Host: x||\r\n"),
-    same("|GET /f.txt HTTP/1.1|Host: x||"),
+    other("|GET /f.txt HTTP/1.1|Host: x||", "R6: 200"),
 ];

@@ -1,5 +1,7 @@
 //! Errors, with a page that explains them.
 
+use slipring_wire::response::Status;
+
 use super::Exchange;
 use crate::handler::{HandlerError, Reply, error_page};
 
@@ -34,8 +36,9 @@ impl Exchange<'_> {
     }
 
     fn begin_error(&mut self, code: u16, message: Option<&str>) -> Result<(), HandlerError> {
-        self.send_response_with(code, message)?;
-        let said = message.unwrap_or_else(|| known(self.status.phrase()));
+        let status = Status::new(code).ok_or(HandlerError::InvalidStatus(code))?;
+        let said = message.unwrap_or_else(|| known(status, status.phrase()));
+        self.send_response_with(code, Some(said))?;
         self.log_error(format_args!("code {code}, message {said}"));
         Ok(())
     }
@@ -44,15 +47,15 @@ impl Exchange<'_> {
         if !self.status.has_body() {
             return self.end_headers(b"");
         }
-        let message = message.unwrap_or_else(|| known(self.status.phrase()));
-        let explain = explain.unwrap_or_else(|| known(self.status.explain()));
+        let message = message.unwrap_or_else(|| known(self.status, self.status.phrase()));
+        let explain = explain.unwrap_or_else(|| known(self.status, self.status.explain()));
         let page = error_page(code, message, explain);
         self.send_header("Content-Type", "text/html;charset=utf-8")?;
         self.end_headers(page.as_bytes())
     }
 }
 
-/// Row E7: a code without a phrase or explanation.
-fn known(text: &'static str) -> &'static str {
-    if text.is_empty() { "???" } else { text }
+/// Row E7: a code that nobody knows has neither phrase nor explanation. Some that are known have no explanation.
+fn known(status: Status, text: &'static str) -> &'static str {
+    if status.phrase().is_empty() { "???" } else { text }
 }

@@ -1,9 +1,9 @@
 //! Handlers that tests run as a process of their own: `handlers NAME` serves one on a port that the kernel chose.
 //!
 //! `dispatch` is the twin of `tests/tests/differential/peer.py`, `unit` that of the handler which CPython's tests of its
-//! base class use.
+//! base class use; `empty` knows no command, `reject` expects nothing.
 
-use slipring::{AccessLog, Commands, Error, Exchange, Handler, Reply, Server};
+use slipring::{AccessLog, Admit, Commands, Error, Exchange, Handler, Reply, Request, Server};
 use slipring_wire::version::Version;
 
 fn main() -> Result<(), Error> {
@@ -11,7 +11,9 @@ fn main() -> Result<(), Error> {
     match std::env::args().nth(1).as_deref() {
         Some("dispatch") => server.serve(|| Dispatch),
         Some("unit") => server.access_log(AccessLog::Stderr).serve(|| Unit),
-        _ => panic!("handlers dispatch | unit"),
+        Some("empty") => server.serve(|| Empty),
+        Some("reject") => server.serve(|| Rejecting),
+        _ => panic!("handlers dispatch | unit | empty | reject"),
     }
 }
 
@@ -106,4 +108,22 @@ fn no_content(x: &mut Exchange, connection: &str) -> Reply {
         .send_header("Content-Type", "text/html")?
         .send_header("Connection", connection)?
         .end_headers(b"")
+}
+
+/// Answers nothing (row S2).
+struct Empty;
+
+impl Handler for Empty {
+    const COMMANDS: Commands<Self> = Commands::new();
+}
+
+/// Refuses every body that is expected to be waited for (row K14).
+struct Rejecting;
+
+impl Handler for Rejecting {
+    const COMMANDS: Commands<Self> = Commands::new().on("POST", |_, x| x.send_response(200)?.end_headers(b"called"));
+
+    fn admit(&mut self, request: &Request<'_>) -> Admit {
+        if request.headers().contains("Expect") { Admit::Reject(417) } else { Admit::Memory(1024) }
+    }
 }

@@ -51,7 +51,9 @@ fn bound(binds: &[&str]) -> Result<Server, Output> {
     let command = || {
         let mut command = Command::new(program("slipring"));
         command.args(["0", "--access-log", "off", "-d"]).arg(home.path());
-        binds.iter().for_each(|bind| drop(command.args(["-b", bind])));
+        for bind in binds {
+            command.args(["-b", bind]);
+        }
         command
     };
     // A server that cannot listen ends at once; one that can is ended when its first line was read.

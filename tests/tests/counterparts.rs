@@ -21,6 +21,8 @@ mod messages;
 mod paths;
 #[path = "counterparts/program.rs"]
 mod program;
+#[path = "counterparts/simulated.rs"]
+mod simulated;
 #[path = "counterparts/writes.rs"]
 mod writes;
 

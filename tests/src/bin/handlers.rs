@@ -3,14 +3,14 @@
 //! `dispatch` is the twin of `tests/tests/differential/peer.py`, `unit` that of the handler which CPython's tests of its
 //! base class use; `empty` knows no command, `reject` expects nothing.
 
-use slipring::{AccessLog, Admit, Commands, Error, Exchange, Handler, Reply, Request, Server};
+use slipring::{Admit, Commands, Error, Exchange, Handler, LogTarget, Reply, Request, Server};
 use slipring_wire::version::Version;
 
 fn main() -> Result<(), Error> {
     let server = Server::bind("127.0.0.1:0")?.shards(1).banner(true);
     match std::env::args().nth(1).as_deref() {
         Some("dispatch") => server.serve(|| Dispatch),
-        Some("unit") => server.access_log(AccessLog::Stderr).serve(|| Unit),
+        Some("unit") => server.access_log(LogTarget::Stderr).serve(|| Unit),
         Some("empty") => server.serve(|| Empty),
         Some("reject") => server.serve(|| Rejecting),
         _ => panic!("handlers dispatch | unit | empty | reject"),

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::text::Literal;
+
 /// How lines of the access log are written, ready for use. Made from a name or a template by `parse`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
@@ -35,7 +37,7 @@ pub enum Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// As it stands.
-    Literal(Box<[u8]>),
+    Literal(Literal),
     /// A text of the record, and how it is written.
     Text(usize, Style),
     /// The path or the query of a text of the record that is a target.
@@ -246,8 +248,8 @@ impl Format {
     fn literal(&mut self, text: &str) {
         match self.parts.last_mut() {
             _ if text.is_empty() => {}
-            Some(Part::Literal(last)) => *last = [last, text.as_bytes()].concat().into(),
-            _ => self.parts.push(Part::Literal(text.as_bytes().into())),
+            Some(Part::Literal(last)) => *last = Literal::new(&[last.text(), text.as_bytes()].concat()),
+            _ => self.parts.push(Part::Literal(Literal::new(text.as_bytes()))),
         }
     }
 

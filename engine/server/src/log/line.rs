@@ -8,6 +8,7 @@ use slipring_wire::date::DateCache;
 
 use super::format::{Client, Fact, Format, Part, Style};
 use super::record::{AccessRecord, Texts};
+use super::text::{Line, is_plain};
 
 /// How an answer left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +33,11 @@ pub struct Moment<'a> {
 impl Format {
     /// Appends the line of a record, its line feed included.
     #[inline]
-    pub fn write(&self, line: &mut Vec<u8>, record: &AccessRecord, texts: Texts<'_>, left: Left, at: Moment<'_>) {
+    pub fn write(&self, line: &mut Line, record: &AccessRecord, texts: Texts<'_>, left: Left, at: Moment<'_>) {
         let outcome = Outcome::of(record, left, at.now);
         for part in &self.parts {
             match part {
-                Part::Literal(text) => line.extend_from_slice(text),
+                Part::Literal(text) => line.literal(text),
                 Part::Text(number, Style::Plain) => plain(line, texts.nth(*number)),
                 Part::Text(number, Style::Json) => json(line, texts.nth(*number)),
                 Part::Path(number) => plain(line, texts.nth(*number).map(|target| split(target).0)),
@@ -49,7 +50,7 @@ impl Format {
     #[inline]
     fn fact(
         &self,
-        line: &mut Vec<u8>,
+        line: &mut Line,
         fact: Fact,
         style: Style,
         record: &AccessRecord,
@@ -58,28 +59,28 @@ impl Format {
     ) {
         match fact {
             Fact::Client => quoted(line, style, |line| self.address(line, record.peer)),
-            Fact::PythonDate => line.extend_from_slice(at.date.log_text()),
-            Fact::ClfDate => line.extend_from_slice(at.date.clf_text()),
+            Fact::PythonDate => line.put(*at.date.log_text()),
+            Fact::ClfDate => line.put(*at.date.clf_text()),
             Fact::Rfc3339 => quoted(line, style, |line| rfc3339(line, at)),
-            Fact::Status => line.extend_from_slice(&digits(record.status)),
+            Fact::Status => line.put(digits(record.status)),
             Fact::BodyBytes => number(line, outcome.body_bytes),
             Fact::WireBytes => number(line, outcome.wire_bytes),
             Fact::Us => number(line, micros(at.now, record.begun)),
             Fact::FirstByteUs => match outcome.first_byte {
                 Some(first) => number(line, micros(first, record.begun)),
-                None => line.extend_from_slice(nothing(style)),
+                None => line.extend(nothing(style)),
             },
-            Fact::Aborted => line.extend_from_slice(if outcome.aborted { b"true" } else { b"false" }),
-            Fact::Encoding => line.extend_from_slice(nothing(style)),
+            Fact::Aborted => line.extend(if outcome.aborted { b"true" } else { b"false" }),
+            Fact::Encoding => line.extend(nothing(style)),
             Fact::Cache => match record.cache.word() {
-                Some(word) => quoted(line, style, |line| line.extend_from_slice(word.as_bytes())),
-                None => line.extend_from_slice(nothing(style)),
+                Some(word) => quoted(line, style, |line| line.extend(word.as_bytes())),
+                None => line.extend(nothing(style)),
             },
         }
     }
 
     #[inline]
-    pub(super) fn address(&self, line: &mut Vec<u8>, peer: Peer) {
+    pub(super) fn address(&self, line: &mut Line, peer: Peer) {
         let Peer::Ip(address) = peer else { return no_address(line, peer) };
         match (self.client, address.ip().to_canonical()) {
             (Client::Off, _) => line.push(b'-'),
@@ -98,11 +99,11 @@ impl Format {
     }
 
     /// Appends a message with client and date before it (row S57). A line feed inside cannot forge a line: it is escaped.
-    pub fn message(&self, line: &mut Vec<u8>, peer: Peer, at: Moment<'_>, text: &[u8]) {
+    pub fn message(&self, line: &mut Line, peer: Peer, at: Moment<'_>, text: &[u8]) {
         self.address(line, peer);
-        line.extend_from_slice(b" - - [");
-        line.extend_from_slice(at.date.log_text());
-        line.extend_from_slice(b"] ");
+        line.put(*b" - - [");
+        line.put(*at.date.log_text());
+        line.put(*b"] ");
         escape(line, text);
         line.push(b'\n');
     }
@@ -153,7 +154,7 @@ fn nothing(style: Style) -> &'static [u8] {
 }
 
 #[inline]
-fn quoted(line: &mut Vec<u8>, style: Style, write: impl FnOnce(&mut Vec<u8>)) {
+fn quoted(line: &mut Line, style: Style, write: impl FnOnce(&mut Line)) {
     if style == Style::Plain {
         return write(line);
     }
@@ -162,20 +163,20 @@ fn quoted(line: &mut Vec<u8>, style: Style, write: impl FnOnce(&mut Vec<u8>)) {
     line.push(b'"');
 }
 
-fn rfc3339(line: &mut Vec<u8>, at: Moment<'_>) {
-    line.extend_from_slice(at.date.rfc3339_text());
+fn rfc3339(line: &mut Line, at: Moment<'_>) {
+    line.put(*at.date.rfc3339_text());
     let millis = digits((at.wall.nanos / 1_000_000) as u16);
     line.push(b'.');
-    line.extend_from_slice(&millis);
+    line.put(millis);
     line.push(b'Z');
 }
 
-fn no_address(line: &mut Vec<u8>, peer: Peer) {
-    line.extend_from_slice(if peer == Peer::Unix { b"unix" } else { b"-" });
+fn no_address(line: &mut Line, peer: Peer) {
+    line.extend(if peer == Peer::Unix { b"unix" } else { b"-" });
 }
 
 #[inline]
-fn octets(line: &mut Vec<u8>, octets: [u8; 4]) {
+fn octets(line: &mut Line, octets: [u8; 4]) {
     for (index, octet) in octets.into_iter().enumerate() {
         if index > 0 {
             line.push(b'.');
@@ -195,12 +196,12 @@ fn digits(number: u16) -> [u8; 3] {
 }
 
 #[inline]
-fn number(line: &mut Vec<u8>, number: u64) {
-    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+fn number(line: &mut Line, number: u64) {
+    line.extend(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[inline]
-fn plain(line: &mut Vec<u8>, text: Option<&[u8]>) {
+fn plain(line: &mut Line, text: Option<&[u8]>) {
     match text {
         Some(text) if !text.is_empty() => escape(line, text),
         _ => line.push(b'-'),
@@ -208,31 +209,27 @@ fn plain(line: &mut Vec<u8>, text: Option<&[u8]>) {
 }
 
 #[inline]
-fn json(line: &mut Vec<u8>, text: Option<&[u8]>) {
-    let Some(text) = text else { return line.extend_from_slice(b"null") };
+fn json(line: &mut Line, text: Option<&[u8]>) {
+    let Some(text) = text else { return line.put(*b"null") };
     line.push(b'"');
-    if all_plain(text) {
-        line.extend_from_slice(text);
-    } else {
+    if !line.extend_plain(text) {
         escape_json(line, text);
     }
     line.push(b'"');
 }
 
 #[inline]
-fn escape(line: &mut Vec<u8>, text: &[u8]) {
-    if all_plain(text) {
-        line.extend_from_slice(text);
-    } else {
+fn escape(line: &mut Line, text: &[u8]) {
+    if !line.extend_plain(text) {
         escape_slowly(line, text);
     }
 }
 
 #[cold]
-fn escape_slowly(line: &mut Vec<u8>, text: &[u8]) {
+fn escape_slowly(line: &mut Line, text: &[u8]) {
     for &byte in text {
         match byte {
-            b'\\' | b'"' => line.extend_from_slice(&[b'\\', byte]),
+            b'\\' | b'"' => line.put([b'\\', byte]),
             byte if is_plain(byte) => line.push(byte),
             byte => drop(write!(line, "\\x{byte:02x}")),
         }
@@ -242,25 +239,12 @@ fn escape_slowly(line: &mut Vec<u8>, text: &[u8]) {
 /// Bytes from 0x80 up are written as the characters of ISO 8859-1 with that number: no byte is lost, whatever encoding
 /// they were in, and a line is JSON always.
 #[cold]
-fn escape_json(line: &mut Vec<u8>, text: &[u8]) {
+fn escape_json(line: &mut Line, text: &[u8]) {
     for &byte in text {
         match byte {
-            b'\\' | b'"' => line.extend_from_slice(&[b'\\', byte]),
+            b'\\' | b'"' => line.put([b'\\', byte]),
             byte if is_plain(byte) => line.push(byte),
             byte => drop(write!(line, "\\u{byte:04x}")),
         }
     }
-}
-
-/// Without a way out in the middle, so that many bytes are looked at in one step.
-#[inline]
-fn all_plain(text: &[u8]) -> bool {
-    text.iter().fold(true, |all, &byte| all & is_plain(byte))
-}
-
-/// Printable ASCII but for backslash and quote. Other bytes could be a terminal's controls (0x80 to 0x9F) or parts of
-/// them in some encoding.
-#[inline]
-fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) & (byte != b'\\') & (byte != b'"')
 }

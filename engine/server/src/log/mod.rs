@@ -8,6 +8,7 @@ mod line;
 mod losses;
 mod record;
 mod target;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use line::{Left, Moment};
 pub use losses::Losses;
 pub use record::{AccessRecord, Asked, CacheUse, Records, Staged, Texts, note_progress, stage_message};
 pub use target::{LogTarget, Logging};
+pub use text::Line;
 
 /// Bytes of a request line or target that a line shows; the rest is cut (attack 14).
 pub const REQUEST_LINE_BYTES_MAX: usize = 2048;

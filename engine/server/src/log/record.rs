@@ -77,6 +77,7 @@ impl AccessRecord {
     #[inline]
     pub fn stage(&self, format: &Format, asked: Asked<'_>, stage: &mut Vec<u8>) {
         let at = stage.len();
+        stage.reserve(STAGE_STEP);
         stage.extend_from_slice(&self.encode());
         for source in &format.sources {
             capture(stage, source.find(asked), source.bytes_max(), format.query);
@@ -206,13 +207,14 @@ fn next_text(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
 #[inline]
 fn capture(stage: &mut Vec<u8>, text: Option<&[u8]>, max: usize, query: bool) {
     let Some(text) = text else { return stage.extend_from_slice(&ABSENT.to_le_bytes()) };
+    if query {
+        let text = &text[..text.len().min(max)];
+        stage.extend_from_slice(&(text.len() as u16).to_le_bytes());
+        return stage.extend_from_slice(text);
+    }
     let at = stage.len();
     stage.extend_from_slice(&[0; 2]);
-    if query {
-        stage.extend_from_slice(&text[..text.len().min(max)]);
-    } else {
-        append_without_query(stage, text, max);
-    }
+    append_without_query(stage, text, max);
     let len = (stage.len() - at - 2) as u16;
     stage[at..at + 2].copy_from_slice(&len.to_le_bytes());
 }
@@ -315,6 +317,8 @@ const PEER: usize = 19;
 const FIRST_BYTE_AT: usize = 4 + 1 + PEER;
 /// Bytes of a record before its texts.
 const FIXED: usize = FIRST_BYTE_AT + 8 + 8 + 4 + 4 + 8 + 2 + 1;
+/// Memory for a usual record is asked for at once.
+const STAGE_STEP: usize = 1024;
 /// The length that says: there is no text.
 const ABSENT: u16 = u16::MAX;
 /// Bytes of a message that a line shows; the rest is cut.

@@ -28,14 +28,14 @@ fn record(peer: &str) -> AccessRecord {
 fn written(format: &Format, stage: &[u8], left: Left) -> String {
     let date = DateCache::new(WALL.secs);
     let at = Moment { now: Instant::ORIGIN.plus(Duration::from_micros(2000)), wall: WALL, date: &date };
-    let mut line = Vec::new();
+    let mut line = Line::with_capacity(8);
     for staged in Records(stage) {
         match staged {
             Staged::Access(record, texts) => format.write(&mut line, &record, texts, left, at),
             Staged::Message(peer, text) => format.message(&mut line, peer, at, text),
         }
     }
-    String::from_utf8(line).expect("escaped")
+    String::from_utf8(line.bytes().to_vec()).expect("escaped")
 }
 
 /// The line of a request with this head.

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
 
-use super::format::{Client, Fact, Format, Part, Style};
-use super::record::{AccessRecord, Texts};
-use super::text::{Line, is_plain};
+use super::format::{Client, Format, Late, Part, Source, Style};
+use super::record::{AccessRecord, Asked, HOLE, Sending, Unfinished};
+use super::text::{append_plain, is_plain};
 
 /// How an answer left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,56 +31,69 @@ pub struct Moment<'a> {
 }
 
 impl Format {
-    /// Appends the line of a record, its line feed included.
+    /// Appends what is known of a line before its answer leaves, and notes at `holes_at` where the holes are.
     #[inline]
-    pub fn write(&self, line: &mut Line, record: &AccessRecord, texts: Texts<'_>, left: Left, at: Moment<'_>) {
-        let outcome = Outcome::of(record, left, at.now);
+    pub(super) fn begin(&self, stage: &mut Vec<u8>, holes_at: usize, record: &AccessRecord, asked: Asked<'_>) {
+        let start = stage.len();
+        let mut hole_at = holes_at;
         for part in &self.parts {
             match part {
-                Part::Literal(text) => line.literal(text),
-                Part::Text(number, Style::Plain) => plain(line, texts.nth(*number)),
-                Part::Text(number, Style::Json) => json(line, texts.nth(*number)),
-                Part::Path(number) => plain(line, texts.nth(*number).map(|target| split(target).0)),
-                Part::Query(number) => plain(line, texts.nth(*number).and_then(|target| split(target).1)),
-                Part::Fact(fact, style) => self.fact(line, *fact, *style, record, &outcome, at),
+                Part::Literal(text) => text.append_to(stage),
+                Part::Text(source, style) => self.text(stage, *style, source.find(asked)),
+                Part::Path => self.text(stage, Style::Plain, Source::Target.find(asked).map(|target| split(target).0)),
+                Part::Query if !self.query => stage.push(b'-'),
+                Part::Query => self.text(stage, Style::Plain, Source::Target.find(asked).and_then(|t| split(t).1)),
+                Part::Client(style) => quoted(stage, *style, |line| self.address(line, record.peer)),
+                Part::Status => stage.extend_from_slice(&digits(record.status)),
+                Part::Encoding(style) => stage.extend_from_slice(nothing(*style)),
+                Part::Cache(style) => match record.cache.word() {
+                    Some(word) => quoted(stage, *style, |line| line.extend_from_slice(word.as_bytes())),
+                    None => stage.extend_from_slice(nothing(*style)),
+                },
+                Part::Hole => {
+                    let place = (stage.len() - start) as u32;
+                    stage[hole_at..hole_at + HOLE].copy_from_slice(&place.to_le_bytes());
+                    hole_at += HOLE;
+                }
             }
         }
     }
 
+    /// Appends a whole line: what was begun, with its holes filled.
     #[inline]
-    fn fact(
-        &self,
-        line: &mut Line,
-        fact: Fact,
-        style: Style,
-        record: &AccessRecord,
-        outcome: &Outcome,
-        at: Moment<'_>,
-    ) {
-        match fact {
-            Fact::Client => quoted(line, style, |line| self.address(line, record.peer)),
-            Fact::PythonDate => line.put(*at.date.log_text()),
-            Fact::ClfDate => line.put(*at.date.clf_text()),
-            Fact::Rfc3339 => quoted(line, style, |line| rfc3339(line, at)),
-            Fact::Status => line.put(digits(record.status)),
-            Fact::BodyBytes => number(line, outcome.body_bytes),
-            Fact::WireBytes => number(line, outcome.wire_bytes),
-            Fact::Us => number(line, micros(at.now, record.begun)),
-            Fact::FirstByteUs => match outcome.first_byte {
-                Some(first) => number(line, micros(first, record.begun)),
-                None => line.extend(nothing(style)),
-            },
-            Fact::Aborted => line.extend(if outcome.aborted { b"true" } else { b"false" }),
-            Fact::Encoding => line.extend(nothing(style)),
-            Fact::Cache => match record.cache.word() {
-                Some(word) => quoted(line, style, |line| line.extend(word.as_bytes())),
-                None => line.extend(nothing(style)),
-            },
+    pub fn finish(&self, line: &mut Vec<u8>, begun: Unfinished<'_>, sending: &Sending, left: Left, at: Moment<'_>) {
+        let outcome = Outcome::of(sending, left, at.now);
+        let (holes, text) = begun.0.split_at(HOLE * self.holes.len());
+        let mut from = 0;
+        for (place, &(late, style)) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
+            let to = u32::from_le_bytes(*place) as usize;
+            line.extend_from_slice(&text[from..to]);
+            fill(line, late, style, sending, &outcome, at);
+            from = to;
+        }
+        line.extend_from_slice(&text[from..]);
+    }
+
+    #[inline]
+    fn text(&self, line: &mut Vec<u8>, style: Style, text: Option<&[u8]>) {
+        let Some(text) = text else { return line.extend_from_slice(nothing(style)) };
+        // Behind the query there is only ever the version of a request line.
+        let (text, behind) = if self.query { (text, &text[..0]) } else { without_query(text) };
+        match style {
+            Style::Plain if text.is_empty() && behind.is_empty() => line.push(b'-'),
+            Style::Plain => {
+                escape(line, text);
+                escape(line, behind);
+            }
+            Style::Json => quoted(line, style, |line| {
+                escape_json(line, text);
+                escape_json(line, behind);
+            }),
         }
     }
 
     #[inline]
-    pub(super) fn address(&self, line: &mut Line, peer: Peer) {
+    pub(super) fn address(&self, line: &mut Vec<u8>, peer: Peer) {
         let Peer::Ip(address) = peer else { return no_address(line, peer) };
         match (self.client, address.ip().to_canonical()) {
             (Client::Off, _) => line.push(b'-'),
@@ -99,11 +112,11 @@ impl Format {
     }
 
     /// Appends a message with client and date before it (row S57). A line feed inside cannot forge a line: it is escaped.
-    pub fn message(&self, line: &mut Line, peer: Peer, at: Moment<'_>, text: &[u8]) {
+    pub fn message(&self, line: &mut Vec<u8>, peer: Peer, at: Moment<'_>, text: &[u8]) {
         self.address(line, peer);
-        line.put(*b" - - [");
-        line.put(*at.date.log_text());
-        line.put(*b"] ");
+        line.extend_from_slice(b" - - [");
+        line.extend_from_slice(at.date.log_text());
+        line.extend_from_slice(b"] ");
         escape(line, text);
         line.push(b'\n');
     }
@@ -119,20 +132,44 @@ struct Outcome {
 
 impl Outcome {
     #[inline]
-    fn of(record: &AccessRecord, left: Left, now: Instant) -> Self {
-        let head = u64::from(record.head_bytes);
-        let whole = head + record.body_bytes;
+    fn of(sending: &Sending, left: Left, now: Instant) -> Self {
+        let head = u64::from(sending.head_bytes);
+        let whole = head + sending.body_bytes;
         let wire_bytes = match left {
-            Left::Sent(bytes) => bytes.saturating_sub(u64::from(record.start)).min(whole),
-            Left::Body(bytes) => head + bytes.min(record.body_bytes),
+            Left::Sent(bytes) => bytes.saturating_sub(u64::from(sending.start)).min(whole),
+            Left::Body(bytes) => head + bytes.min(sending.body_bytes),
         };
         Self {
             wire_bytes,
             body_bytes: wire_bytes.saturating_sub(head),
-            first_byte: record.first_byte.or_else(|| (wire_bytes > 0).then_some(now)),
+            first_byte: sending.first_byte.or_else(|| (wire_bytes > 0).then_some(now)),
             aborted: wire_bytes < whole,
         }
     }
+}
+
+#[inline]
+fn fill(line: &mut Vec<u8>, late: Late, style: Style, sending: &Sending, outcome: &Outcome, at: Moment<'_>) {
+    match late {
+        Late::PythonDate => line.extend_from_slice(at.date.log_text()),
+        Late::ClfDate => line.extend_from_slice(at.date.clf_text()),
+        Late::Rfc3339 => quoted(line, style, |line| rfc3339(line, at)),
+        Late::BodyBytes => number(line, outcome.body_bytes),
+        Late::WireBytes => number(line, outcome.wire_bytes),
+        Late::Us => number(line, micros(at.now, sending.begun)),
+        Late::FirstByteUs => match outcome.first_byte {
+            Some(first) => number(line, micros(first, sending.begun)),
+            None => line.extend_from_slice(nothing(style)),
+        },
+        Late::Aborted => line.extend_from_slice(if outcome.aborted { b"true" } else { b"false" }),
+    }
+}
+
+/// What stands before a query, and what stands behind it.
+fn without_query(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|&byte| byte == b'?').unwrap_or(text.len());
+    let behind = text[end..].iter().position(|&byte| byte == b' ').map_or(text.len(), |space| end + space);
+    (&text[..end], &text[behind..])
 }
 
 fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -154,7 +191,7 @@ fn nothing(style: Style) -> &'static [u8] {
 }
 
 #[inline]
-fn quoted(line: &mut Line, style: Style, write: impl FnOnce(&mut Line)) {
+fn quoted(line: &mut Vec<u8>, style: Style, write: impl FnOnce(&mut Vec<u8>)) {
     if style == Style::Plain {
         return write(line);
     }
@@ -163,20 +200,20 @@ fn quoted(line: &mut Line, style: Style, write: impl FnOnce(&mut Line)) {
     line.push(b'"');
 }
 
-fn rfc3339(line: &mut Line, at: Moment<'_>) {
-    line.put(*at.date.rfc3339_text());
+fn rfc3339(line: &mut Vec<u8>, at: Moment<'_>) {
+    line.extend_from_slice(at.date.rfc3339_text());
     let millis = digits((at.wall.nanos / 1_000_000) as u16);
     line.push(b'.');
-    line.put(millis);
+    line.extend_from_slice(&millis);
     line.push(b'Z');
 }
 
-fn no_address(line: &mut Line, peer: Peer) {
-    line.extend(if peer == Peer::Unix { b"unix" } else { b"-" });
+fn no_address(line: &mut Vec<u8>, peer: Peer) {
+    line.extend_from_slice(if peer == Peer::Unix { b"unix" } else { b"-" });
 }
 
 #[inline]
-fn octets(line: &mut Line, octets: [u8; 4]) {
+fn octets(line: &mut Vec<u8>, octets: [u8; 4]) {
     for (index, octet) in octets.into_iter().enumerate() {
         if index > 0 {
             line.push(b'.');
@@ -196,40 +233,29 @@ fn digits(number: u16) -> [u8; 3] {
 }
 
 #[inline]
-fn number(line: &mut Line, number: u64) {
-    line.extend(itoa::Buffer::new().format(number).as_bytes());
+fn number(line: &mut Vec<u8>, number: u64) {
+    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[inline]
-fn plain(line: &mut Line, text: Option<&[u8]>) {
-    match text {
-        Some(text) if !text.is_empty() => escape(line, text),
-        _ => line.push(b'-'),
-    }
-}
-
-#[inline]
-fn json(line: &mut Line, text: Option<&[u8]>) {
-    let Some(text) = text else { return line.put(*b"null") };
-    line.push(b'"');
-    if !line.extend_plain(text) {
-        escape_json(line, text);
-    }
-    line.push(b'"');
-}
-
-#[inline]
-fn escape(line: &mut Line, text: &[u8]) {
-    if !line.extend_plain(text) {
+fn escape(line: &mut Vec<u8>, text: &[u8]) {
+    if !text.is_empty() && !append_plain(line, text) {
         escape_slowly(line, text);
     }
 }
 
+#[inline]
+fn escape_json(line: &mut Vec<u8>, text: &[u8]) {
+    if !text.is_empty() && !append_plain(line, text) {
+        escape_json_slowly(line, text);
+    }
+}
+
 #[cold]
-fn escape_slowly(line: &mut Line, text: &[u8]) {
+fn escape_slowly(line: &mut Vec<u8>, text: &[u8]) {
     for &byte in text {
         match byte {
-            b'\\' | b'"' => line.put([b'\\', byte]),
+            b'\\' | b'"' => line.extend_from_slice(&[b'\\', byte]),
             byte if is_plain(byte) => line.push(byte),
             byte => drop(write!(line, "\\x{byte:02x}")),
         }
@@ -239,10 +265,10 @@ fn escape_slowly(line: &mut Line, text: &[u8]) {
 /// Bytes from 0x80 up are written as the characters of ISO 8859-1 with that number: no byte is lost, whatever encoding
 /// they were in, and a line is JSON always.
 #[cold]
-fn escape_json(line: &mut Line, text: &[u8]) {
+fn escape_json_slowly(line: &mut Vec<u8>, text: &[u8]) {
     for &byte in text {
         match byte {
-            b'\\' | b'"' => line.put([b'\\', byte]),
+            b'\\' | b'"' => line.extend_from_slice(&[b'\\', byte]),
             byte if is_plain(byte) => line.push(byte),
             byte => drop(write!(line, "\\u{byte:04x}")),
         }

@@ -1,7 +1,8 @@
 //! Access and error logs: values in, lines out. Where lines go is the shard's affair.
 //!
-//! A request leaves a [`AccessRecord`] behind when it is answered. When its answer has *left*, its [`Format`] makes a
-//! line of it: with the bytes that really left, how long it took, and whether it reached its end.
+//! A request leaves an [`AccessRecord`] behind when it is answered: its line in the [`Format`] of the log, with holes for
+//! what only the sending can tell. When its answer has *left*, they are filled: with the bytes that really left, how long
+//! it took, and whether it reached its end.
 
 mod format;
 mod line;
@@ -16,9 +17,8 @@ mod tests;
 pub use format::{Client, Format, FormatError, PLACEHOLDERS};
 pub use line::{Left, Moment};
 pub use losses::Losses;
-pub use record::{AccessRecord, Asked, CacheUse, Records, Staged, Texts, note_progress, stage_message};
+pub use record::{AccessRecord, Asked, CacheUse, Records, Sending, Staged, Unfinished, note_progress, stage_message};
 pub use target::{LogTarget, Logging};
-pub use text::Line;
 
 /// Bytes of a request line or target that a line shows; the rest is cut (attack 14).
 pub const REQUEST_LINE_BYTES_MAX: usize = 2048;

@@ -1,16 +1,8 @@
-//! The memory in which a line is made. Pieces are copied in steps of constant size, which the processor does at once;
-//! what a step writes too much is written over by the next.
+//! Appending to a line. Pieces are copied in steps of constant size, which the processor does at once; what a step writes
+//! too much is taken off again.
 
 /// Bytes of one step.
 const STEP: usize = 16;
-
-/// A line, made anew again and again in the same memory.
-#[derive(Debug)]
-pub struct Line {
-    /// Always longer than what is in it by at least a step.
-    bytes: Vec<u8>,
-    len: usize,
-}
 
 /// Text of the format itself, with room for whole steps behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,100 +21,40 @@ impl Literal {
     pub(super) fn text(&self) -> &[u8] {
         &self.padded[..self.len]
     }
-}
-
-impl Line {
-    /// Memory for lines of so many bytes; longer ones make it grow.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: vec![0; bytes + STEP], len: 0 }
-    }
-
-    /// Forgets the line.
-    #[inline]
-    pub fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// What is in it.
-    #[inline]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
 
     #[inline]
-    pub(super) fn push(&mut self, byte: u8) {
-        self.room(1)[0] = byte;
-        self.len += 1;
-    }
-
-    /// Appends a few bytes whose number is known when this is compiled.
-    #[inline]
-    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.room(N)[..N].copy_from_slice(&bytes);
-        self.len += N;
-    }
-
-    #[inline]
-    pub(super) fn literal(&mut self, literal: &Literal) {
-        let room = self.room(literal.padded.len());
-        for (to, from) in room.chunks_exact_mut(STEP).zip(literal.padded.chunks_exact(STEP)) {
-            to.copy_from_slice(from);
+    pub(super) fn append_to(&self, line: &mut Vec<u8>) {
+        let end = line.len() + self.len;
+        for step in self.padded.as_chunks::<STEP>().0 {
+            line.extend_from_slice(step);
         }
-        self.len += literal.len;
-    }
-
-    pub(super) fn extend(&mut self, text: &[u8]) {
-        self.room(text.len())[..text.len()].copy_from_slice(text);
-        self.len += text.len();
-    }
-
-    /// Appends a text if all of it is plain; else nothing. It is copied and looked at in the same step.
-    #[inline]
-    pub(super) fn extend_plain(&mut self, text: &[u8]) -> bool {
-        let room = self.room(text.len());
-        let mut plain = true;
-        let mut steps = text.chunks_exact(STEP);
-        let mut at = 0;
-        for step in &mut steps {
-            let step: &[u8; STEP] = step.try_into().expect("a step is as long as a step");
-            room[at..at + STEP].copy_from_slice(step);
-            plain &= step.iter().fold(true, |all, &byte| all & is_plain(byte));
-            at += STEP;
-        }
-        for (to, &byte) in room[at..].iter_mut().zip(steps.remainder()) {
-            *to = byte;
-            plain &= is_plain(byte);
-        }
-        if plain {
-            self.len += text.len();
-        }
-        plain
-    }
-
-    /// Memory behind the line for so many bytes, and a step more.
-    #[inline]
-    fn room(&mut self, bytes: usize) -> &mut [u8] {
-        if self.bytes.len() - self.len < bytes + STEP {
-            self.grow(bytes);
-        }
-        &mut self.bytes[self.len..]
-    }
-
-    #[cold]
-    fn grow(&mut self, bytes: usize) {
-        self.bytes.resize(2 * (self.len + bytes + STEP), 0);
+        line.truncate(end);
     }
 }
 
-impl std::io::Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.extend(bytes);
-        Ok(bytes.len())
+/// Appends a text if all of it is plain; else nothing. It is copied and looked at in the same step.
+#[inline]
+pub(super) fn append_plain(line: &mut Vec<u8>, text: &[u8]) -> bool {
+    let (start, end) = (line.len(), line.len() + text.len());
+    let (steps, rest) = text.as_chunks::<STEP>();
+    let mut plain = true;
+    for step in steps {
+        line.extend_from_slice(step);
+        plain &= is_plain_step(step);
     }
+    let mut last = [b'x'; STEP];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    line.extend_from_slice(&last);
+    plain &= is_plain_step(&last);
+    line.truncate(if plain { end } else { start });
+    plain
+}
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+#[inline]
+fn is_plain_step(step: &[u8; STEP]) -> bool {
+    step.iter().fold(true, |all, &byte| all & is_plain(byte))
 }
 
 /// Printable ASCII but for backslash and quote. Other bytes could be a terminal's controls (0x80 to 0x9F) or parts of

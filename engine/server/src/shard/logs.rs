@@ -6,7 +6,7 @@ use std::time::Duration;
 use slipring_ring::{Deadline, FileError, Instant, OpToken, Peer, Ring, SinkId, Transfer};
 
 use super::log_writer::{LogPlace, LogWriter};
-use crate::log::{Format, Left, Line, Losses, Moment, Overflow, Records, Staged};
+use crate::log::{Format, Left, Losses, Moment, Overflow, Records, Staged};
 use crate::metrics::Metrics;
 
 /// What is logged where, and how.
@@ -70,7 +70,7 @@ pub(super) struct Logs {
     shared: bool,
     format: Arc<Format>,
     losses: Losses,
-    line: Line,
+    line: Vec<u8>,
     verbose: bool,
 }
 
@@ -100,7 +100,7 @@ impl Logs {
             shared,
             format: config.format.clone(),
             losses: config.losses.clone(),
-            line: Line::with_capacity(LINE_BYTES),
+            line: Vec::with_capacity(LINE_BYTES),
             verbose: config.verbose,
         }
     }
@@ -117,9 +117,9 @@ impl Logs {
     ) {
         for staged in Records(stage) {
             match staged {
-                Staged::Access(record, texts) => {
+                Staged::Access(sending, begun) => {
                     self.line.clear();
-                    self.format.write(&mut self.line, &record, texts, left, at);
+                    self.format.finish(&mut self.line, begun, &sending, left, at);
                     self.append_access(ring, at.now, metrics);
                 }
                 Staged::Message(peer, text) => self.message(ring, peer, text, at, metrics),
@@ -129,7 +129,7 @@ impl Logs {
 
     #[inline]
     fn append_access(&mut self, ring: &mut impl Ring, now: Instant, metrics: &mut Metrics) {
-        if self.access.append(ring, now, self.line.bytes()) {
+        if self.access.append(ring, now, &self.line) {
             metrics.log_lines += 1;
         } else {
             self.lost(1, metrics);
@@ -150,7 +150,7 @@ impl Logs {
         if self.shared {
             return self.append_access(ring, at.now, metrics);
         }
-        if self.error.append(ring, at.now, self.line.bytes()) {
+        if self.error.append(ring, at.now, &self.line) {
             metrics.error_log_lines += 1;
         } else if self.error.is_on() {
             metrics.error_log_dropped_lines += 1;
@@ -179,7 +179,7 @@ impl Logs {
         self.line.clear();
         let text = loss_message(lines);
         self.format.message(&mut self.line, Peer::Unknown, at, text.as_bytes());
-        if writer.append(ring, at.now, self.line.bytes()) {
+        if writer.append(ring, at.now, &self.line) {
             let counter = if self.shared { &mut metrics.log_lines } else { &mut metrics.error_log_lines };
             *counter += 1;
         } else {

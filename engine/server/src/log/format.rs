@@ -255,6 +255,16 @@ impl Format {
     }
 
     fn placeholder(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
+        match name {
+            "tab" => self.literal("\t"),
+            // Nobody can log in yet.
+            "user" => self.literal("-"),
+            _ => self.parts_of(name, style)?,
+        }
+        Ok(())
+    }
+
+    fn parts_of(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
         let late = match name {
             "body_bytes" => Some(Late::BodyBytes),
             "wire_bytes" => Some(Late::WireBytes),
@@ -269,9 +279,6 @@ impl Format {
         self.holes.extend(late.map(|late| (late, style)));
         let part = match name {
             _ if late.is_some() => Part::Hole,
-            "tab" => return Ok(self.literal("\t")),
-            // Nobody can log in yet.
-            "user" => return Ok(self.literal("-")),
             "client" => Part::Client(style),
             "status" => Part::Status,
             "encoding" => Part::Encoding(style),

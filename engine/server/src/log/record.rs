@@ -173,14 +173,13 @@ impl<'a> Iterator for Records<'a> {
         let len = u32::from_le_bytes(*self.0.first_chunk()?) as usize;
         let (record, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        match record.get(4)? {
-            &ACCESS => Sending::decode(&record[5..]).map(|(sending, line)| Staged::Access(sending, Unfinished(line))),
-            _ => {
-                let mut bytes = &record[5..];
-                let peer = decode_peer(take(&mut bytes)?);
-                Some(Staged::Message(peer, bytes))
-            }
+        let (&kind, mut bytes) = record.get(4..)?.split_first()?;
+        if kind == ACCESS {
+            let (sending, line) = Sending::decode(bytes)?;
+            return Some(Staged::Access(sending, Unfinished(line)));
         }
+        let peer = decode_peer(take(&mut bytes)?);
+        Some(Staged::Message(peer, bytes))
     }
 }
 

@@ -61,5 +61,5 @@ fn is_plain_step(step: &[u8; STEP]) -> bool {
 /// them in some encoding.
 #[inline]
 pub(super) fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) & (byte != b'\\') & (byte != b'"')
+    (0x20..0x7f).contains(&byte) && byte != b'\\' && byte != b'"'
 }

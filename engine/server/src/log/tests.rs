@@ -29,7 +29,7 @@ fn record(peer: &str) -> AccessRecord {
 
 fn written(format: &Format, stage: &[u8], left: Left) -> String {
     let date = DateCache::new(WALL.secs);
-    let at = Moment { now: Instant::ORIGIN.plus(Duration::from_micros(2000)), wall: WALL, date: &date };
+    let at = Moment { now: Instant::ORIGIN.plus(Duration::from_millis(2)), wall: WALL, date: &date };
     let mut line = Vec::new();
     for staged in Records(stage) {
         match staged {

@@ -14,8 +14,8 @@ pub mod server;
 pub mod shard;
 
 pub use handler::{
-    Admit, Answered, Arrived, Ask, BodySource, Commands, Exchange, Function, Handler, HandlerError, Reply, Request,
-    Site,
+    Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands, ErrorPage, Exchange, Explained, Failure, Function,
+    Handler, HandlerError, Headers, Job, JobOutput, LogMessage, MediaType, Reply, Request, Site, escape_html,
 };
 pub use log::{Format, LogTarget, Logging};
 pub use server::{Error, Handle, Server};

@@ -84,6 +84,8 @@ impl Handler for FileHandler {
             Arrived::Read(result) => self.filled(x, tag, result),
             Arrived::Listed(result) => self.listed(x, result),
             Arrived::Over => self.begin(x, ALONE),
+            // Never asked for here.
+            Arrived::Ran(_) => x.send_error(500),
         }
     }
 

@@ -17,6 +17,16 @@ pub enum Left {
     Sent(u64),
     /// Its head left, and so many bytes of its body.
     Body(u64),
+    /// Its head left, and so many bytes of a body whose length nobody knew before: of the body itself, and on the wire with
+    /// what frames it.
+    Open {
+        /// Bytes of the body.
+        body: u64,
+        /// Bytes on the wire.
+        wire: u64,
+        /// It came to its end.
+        whole: bool,
+    },
 }
 
 /// The moment in which an answer has left, in every form that a line shows.
@@ -138,13 +148,14 @@ impl Outcome {
         let wire_bytes = match left {
             Left::Sent(bytes) => bytes.saturating_sub(u64::from(sending.start)).min(whole),
             Left::Body(bytes) => head + bytes.min(sending.body_bytes),
+            Left::Open { wire, .. } => head + wire,
         };
-        Self {
-            wire_bytes,
-            body_bytes: wire_bytes.saturating_sub(head),
-            first_byte: sending.first_byte.or_else(|| (wire_bytes > 0).then_some(now)),
-            aborted: wire_bytes < whole,
-        }
+        let (body_bytes, aborted) = match left {
+            Left::Open { body, whole, .. } => (body, !whole),
+            Left::Sent(_) | Left::Body(_) => (wire_bytes.saturating_sub(head), wire_bytes < whole),
+        };
+        let first_byte = sending.first_byte.or_else(|| (wire_bytes > 0).then_some(now));
+        Self { body_bytes, wire_bytes, first_byte, aborted }
     }
 }
 

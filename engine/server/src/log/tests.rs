@@ -127,6 +127,8 @@ fn bytes_that_left() {
         (Left::Sent(3), "0 0 true 200\n"),
         (Left::Body(13), "13 23 false 200\n"),
         (Left::Body(1), "1 11 true 200\n"),
+        (Left::Open { body: 20, wire: 31, whole: true }, "20 41 false 200\n"),
+        (Left::Open { body: 20, wire: 26, whole: false }, "20 36 true 200\n"),
     ] {
         assert_eq!(line(&format, "", BROWSER, left), expected, "{left:?}");
     }

@@ -8,14 +8,15 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, process};
+use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, process};
 
 use super::error::explain;
 use super::handle::Event;
 use super::logs::OpenLogs;
+use super::supervise::post;
 use super::{Error, Server};
 use crate::handler::Handler;
-use crate::shard::{Mailbox, Shard, ShardConfig};
+use crate::shard::{Mailbox, Message, Shard, ShardConfig};
 
 /// The share of descriptors that connections may use; files and logs need the rest.
 const CONNECTIONS_PERCENT: u64 = 80;
@@ -38,7 +39,7 @@ impl Server {
         }
         for &(mut address) in &self.optional {
             if address.port() == 0 {
-                address.set_port(probes.first().map_or(0, |first| first.address().port()));
+                address.set_port(probes.first().and_then(Listener::address).map_or(0, |first| first.port()));
             }
             match Listener::bind_within(address, &alone, PORT_PATIENCE) {
                 Ok(probe) => probes.push(probe),
@@ -47,7 +48,7 @@ impl Server {
                 Err(_) => {}
             }
         }
-        Ok(probes.iter().map(Listener::address).collect())
+        Ok(probes.iter().filter_map(Listener::address).collect())
     }
 
     /// Starts every shard and waits until all are ready.
@@ -64,10 +65,11 @@ impl Server {
             |connections| connections as u64,
         );
         let count = cores.len();
+        let workers = Workers::new(self.workers);
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
             let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
-            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks());
+            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks(), workers.clone());
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("slipring-{number}"))
@@ -79,15 +81,22 @@ impl Server {
 
     fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {
         let mut mailboxes = Vec::with_capacity(count);
+        let mut later = Vec::new();
         while mailboxes.len() < count {
             match self.control.1.recv() {
                 Ok(Event::Ready(mailbox)) => mailboxes.push(mailbox),
-                Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Shutdown) => {
-                    let _ = self.control.0.send(Event::Shutdown);
+                Ok(Event::Failed(error)) => {
+                    // Those that are not ready yet will find nobody to tell, and end too.
+                    post(&mailboxes, Message::Stop);
+                    return Err(error);
                 }
-                _ => {}
+                Ok(event) => later.push(event),
+                Err(_) => {}
             }
+        }
+        for event in later {
+            // Our own end of the channel is open.
+            let _ = self.control.0.send(event);
         }
         Ok(mailboxes)
     }
@@ -110,9 +119,18 @@ impl Server {
     }
 
     fn shard_config(&self, bound: &[SocketAddr], connections_max: usize) -> ShardConfig {
+        let mut site = self.site.clone();
+        if let Some(first) = bound.first() {
+            site.server_port = first.port();
+            if site.server_name.is_empty() {
+                site.server_name = first.ip().to_string();
+            }
+        }
         ShardConfig {
             rules: self.rules.clone(),
-            site: self.site.clone(),
+            site,
+            requests_max: self.requests_max,
+            request_timeout: self.timeout.filter(|_| self.requests_max.is_some()),
             listeners: bound.len() as u16,
             drain_timeout: self.drain_timeout,
             ..ShardConfig::new(connections_max)
@@ -126,6 +144,7 @@ impl Server {
         config: ShardConfig,
         reuse_port: bool,
         sinks: Vec<Sink>,
+        workers: Workers,
     ) -> ShardPlan {
         ShardPlan {
             core,
@@ -134,6 +153,7 @@ impl Server {
             roots: self.roots.clone(),
             sinks,
             config,
+            workers,
         }
     }
 }
@@ -146,6 +166,7 @@ struct ShardPlan {
     roots: Vec<PathBuf>,
     sinks: Vec<Sink>,
     config: ShardConfig,
+    workers: Workers,
 }
 
 impl ShardPlan {
@@ -155,7 +176,10 @@ impl ShardPlan {
         let tell = |event| drop(events.send(event));
         let serve = || match self.make(factory) {
             Ok(mut shard) => {
-                tell(Event::Ready(shard.mailbox()));
+                if events.send(Event::Ready(shard.mailbox())).is_err() {
+                    // Another shard could not start, so the server does not.
+                    return;
+                }
                 match shard.run() {
                     Ok(()) => tell(Event::Ended(shard.metrics().clone())),
                     Err(lost) => tell(Event::Failed(lost.into())),
@@ -181,6 +205,7 @@ impl ShardPlan {
         let mut uring = UringConfig::new(self.config.limits.ring.clone());
         uring.roots = self.roots;
         uring.sinks = self.sinks;
+        uring.workers = Some(self.workers);
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
         let ring = UringRing::new(uring)?;

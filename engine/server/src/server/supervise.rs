@@ -26,8 +26,14 @@ impl Server {
                     total.add(&metrics);
                     left -= 1;
                 }
-                Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Signal(signal)) if draining => return Ok(Ended::Stopped(signal)),
+                Ok(Event::Failed(error)) => {
+                    post(shards, Message::Stop);
+                    return Err(error);
+                }
+                Ok(Event::Signal(signal)) if draining => {
+                    post(shards, Message::Stop);
+                    return Ok(Ended::Stopped(signal));
+                }
                 Ok(Event::Signal(signal)) => {
                     draining = true;
                     if self.banner && signal == Signal::Interrupt {
@@ -52,7 +58,7 @@ impl Server {
     }
 }
 
-fn post(shards: &[Mailbox], message: Message) {
+pub(super) fn post(shards: &[Mailbox], message: Message) {
     for shard in shards {
         shard.post(message);
     }

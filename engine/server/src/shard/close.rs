@@ -40,6 +40,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.end = End::Cancelling;
             let sending = entry.sending;
             let streaming = entry.stream.is_some();
+            let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some());
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
@@ -49,6 +50,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             if streaming {
                 self.cancel(index, OpKind::Poll);
+            }
+            if working {
+                // Unless a worker has begun it: then its end is waited for.
+                self.cancel(index, OpKind::Run);
             }
         }
         self.finish_teardown(index);
@@ -73,21 +78,24 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let held = entry.conn.take_held();
         let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
         if let Some(stream) = stream {
-            if let Some(file) = self.versions.end(stream.version()) {
+            if let Some(file) = stream.version().and_then(|version| self.versions.end(version)) {
                 self.ring.submit(close_file, Op::CloseFile { file });
             }
             self.log_stream(&stream);
         }
         if let Some(open) = ask {
             self.log_abandoned(peer, &open.held);
-            self.core.handler.abandoned(open.tag);
+            self.core.guard(|handler| handler.abandoned(open.tag));
             self.followers.over(open.tag);
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {
             self.core.give_held(held);
         }
-        let entry = self.table.remove(index);
+        let mut entry = self.table.remove(index);
+        if let Some(state) = entry.state.take() {
+            self.core.guard(|handler| handler.finish(entry.peer, state));
+        }
         self.ring.submit(entry.token(OpKind::Close, index), Op::Close { socket: entry.socket });
         if let Some(slot) = entry.slot {
             self.return_slot(slot);
@@ -120,16 +128,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         {
             entry.in_flight -= 1;
             self.finish_teardown(token.slot());
-        }
-    }
-
-    /// A stream's socket has room again, or is broken.
-    pub(super) fn on_room(&mut self, index: u32, ready: bool) {
-        let Some(entry) = self.table.get(index) else { return };
-        match entry.end {
-            End::Cancelling => self.finish_teardown(index),
-            _ if ready => self.stream_next(index),
-            _ => self.abort(index),
         }
     }
 

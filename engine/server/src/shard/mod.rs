@@ -61,6 +61,10 @@ pub struct ShardConfig {
     pub drain_timeout: Duration,
     /// How long a drain waits for a connection's next request.
     pub drain_idle: Duration,
+    /// Requests after which it drains by itself; `None`: never.
+    pub requests_max: Option<u64>,
+    /// How long it waits for the first request before it drains by itself.
+    pub request_timeout: Option<Duration>,
 }
 
 impl ShardConfig {
@@ -74,6 +78,8 @@ impl ShardConfig {
             logs: LogConfig::off(),
             drain_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(5),
+            requests_max: None,
+            request_timeout: None,
         }
     }
 }
@@ -97,10 +103,10 @@ pub struct Shard<R: Ring, H: Handler> {
     slots_waiting: VecDeque<u32>,
     streams_waiting: VecDeque<u32>,
     starved: VecDeque<u32>,
-    /// Connections that have input, while the log has no room for their lines.
-    logs_waiting: VecDeque<u32>,
     followers: Followers,
     versions: Versions,
+    /// Connections that have input, while the log has no room for their lines.
+    logs_waiting: VecDeque<u32>,
     /// Memory of inbound buffers, for reuse.
     inbound_pool: Vec<Vec<u8>>,
     listeners: Vec<accept::Accepting>,
@@ -109,6 +115,8 @@ pub struct Shard<R: Ring, H: Handler> {
     drain: Drain,
     drain_timeout: Duration,
     drain_idle: Duration,
+    /// Until when the first request has to come.
+    first_request: Deadline,
     inbox: Inbox,
     mailbox: Mailbox,
     second: u64,
@@ -144,6 +152,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             drain: Drain::No,
             drain_timeout: config.drain_timeout,
             drain_idle: config.drain_idle,
+            first_request: config.request_timeout.map_or(Deadline::NEVER, |timeout| ring.now().after(timeout)),
             inbox,
             mailbox,
             second: u64::MAX,
@@ -151,6 +160,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             limits,
             ring,
         };
+        shard.core.requests_left = config.requests_max;
         shard.read_time();
         for listener in 0..config.listeners {
             shard.arm_accept(ListenerId(listener));
@@ -222,6 +232,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.serve_slot_waiters();
         self.flush();
         self.flush_log();
+        self.count_requests();
         self.pursue_drain();
         Ok(())
     }
@@ -230,7 +241,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !self.ready.is_empty() || self.followers.any_due() {
             return Some(Deadline::at(Instant::ORIGIN));
         }
-        let next = self.wheel.next().min(self.logs.due()).min(self.drain.next()).min(self.accept_retry());
+        let next = self
+            .wheel
+            .next()
+            .min(self.logs.due())
+            .min(self.drain.next())
+            .min(self.accept_retry())
+            .min(self.first_request);
         (next != Deadline::NEVER).then_some(next)
     }
 
@@ -244,7 +261,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if second != self.second {
             self.second = second;
             self.ring.refresh_roots();
-            self.core.handler.service_actions();
+            self.core.guard(Handler::service_actions);
             self.logs.tell_losses(&mut self.ring, moment(&self.core.scratch), &mut self.core.metrics);
         }
     }
@@ -277,6 +294,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.landed(index);
                 self.on_listed(index, result);
             }
+            Outcome::Ran(result) => {
+                self.landed(index);
+                self.on_ran(index, result);
+            }
             Outcome::Written(result, transfer) => {
                 let now = self.ring.now();
                 self.logs.written(&mut self.ring, now, token, result, transfer, &mut self.core.metrics);
@@ -285,6 +306,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Outcome::Woken => self.on_woken(),
             // A server never connects; a cancelled operation tells its own end.
             Outcome::Cancelled(_) | Outcome::Connected(_) => {}
+            Outcome::Discarded(_)
+            | Outcome::Spooled(_)
+            | Outcome::Stored(..)
+            | Outcome::Spawned(_)
+            | Outcome::Exited(_)
+            | Outcome::PipeRead(..)
+            | Outcome::PipeWritten(..) => unreachable!("nothing here submits these yet"),
         }
     }
 

@@ -103,7 +103,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         };
         let stage = &mut self.stages[slot.number()];
         let (bytes, view) = self.ring.borrow(&lease, slot);
+        self.core.scratch.connection = entry.state.take();
         let Turn { consumed, stop } = self.core.turn(&mut entry.conn, entry.peer, now, bytes, view, stage);
+        entry.state = self.core.scratch.connection.take();
         if consumed < bytes.len() {
             entry.inbound = self.inbound_pool.pop().unwrap_or_default();
             entry.inbound.extend_from_slice(&bytes[consumed..]);
@@ -152,8 +154,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let stage = &mut self.stages[slot.number()];
         entry.unturned = false;
         let input = &entry.inbound[entry.inbound_at..];
+        self.core.scratch.connection = entry.state.take();
         let Turn { consumed, stop } =
             self.core.turn(&mut entry.conn, entry.peer, now, input, self.ring.fill(slot), stage);
+        entry.state = self.core.scratch.connection.take();
         entry.inbound_at += consumed;
         if entry.backlog() == 0 {
             self.drop_inbound(index);

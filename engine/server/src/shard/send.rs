@@ -6,7 +6,7 @@ use std::sync::Arc;
 use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
 
 use super::core::OutOfSlot;
-use super::stream::Stream;
+use super::stream::{FileSource, PullSource, Stream};
 use super::table::End;
 use super::{Shard, moment};
 use crate::conn::Phase;
@@ -194,8 +194,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Starts what an answer goes on with outside its slot.
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
-        let OutOfSlot { spilled, source, body_bytes, log, close } = out;
-        debug_assert!(body_bytes > 0 || spilled.is_some(), "a body outside the slot is not empty");
+        let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
+        let is_known = body_bytes > 0 || spilled.is_some();
+        debug_assert!(is_known || matches!(source, BodySource::Reader(_)), "a body outside the slot is not empty");
         let attached = spilled.is_none_or(|bytes| self.attach_whole(index, bytes));
         let attached = attached
             && match source {
@@ -206,7 +207,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
                     slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
                 }
-                BodySource::File(file, range) => return self.start_stream(index, file, range, log, close),
+                BodySource::File(file, range) => return self.start_file(index, file, range, log, close),
+                BodySource::Reader(reader) => {
+                    let stream = Stream::of_reader(PullSource::new(reader, body_end), log, close);
+                    return self.start_stream(index, stream);
+                }
             };
         let Some(entry) = self.table.get(index) else { return };
         if let Some(slot) = &entry.slot {
@@ -235,7 +240,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         attached
     }
 
-    fn start_stream(
+    fn start_file(
         &mut self,
         index: u32,
         file: slipring_ring::FileId,
@@ -243,7 +248,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         log: Vec<u8>,
         close: Option<bool>,
     ) {
-        let now = self.ring.now();
         let stat = self.ring.measure(file);
         let Some(entry) = self.table.get(index) else { return };
         let token = entry.token(OpKind::CloseFile, index);
@@ -261,8 +265,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if shared != file {
             self.ring.submit(token, Op::CloseFile { file });
         }
-        let mut stream = Stream::new(shared, stat, range, now);
-        (stream.log, stream.close) = (log, close);
-        entry.stream = Some(Box::new(stream));
+        self.start_stream(index, Stream::of_file(FileSource::new(shared, stat, range), log, close));
+    }
+
+    /// It goes on when what stands before it has left.
+    fn start_stream(&mut self, index: u32, stream: Stream) {
+        if let Some(entry) = self.table.get(index) {
+            entry.stream = Some(Box::new(stream));
+        }
     }
 }

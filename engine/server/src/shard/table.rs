@@ -1,5 +1,7 @@
 //! The connection table: a slot for each connection, with a generation that tells late completions apart.
 
+use std::any::Any;
+
 use slab::Slab;
 use slipring_ring::{Deadline, FileId, OpKind, OpToken, Peer, SendSlot, Socket};
 
@@ -7,7 +9,7 @@ use super::asks::Arrival;
 use super::stream::Stream;
 use super::wheel::{Link, Links};
 use crate::conn::{Conn, Held};
-use crate::handler::Ask;
+use crate::handler::{Ask, JobResult};
 
 /// One connection. While idle it holds this and nothing else: no buffer, no slot, no operation but its receive.
 pub(super) struct Entry {
@@ -43,6 +45,8 @@ pub(super) struct Entry {
     pub(super) ask: Option<OpenAsk>,
     /// The body that is being sent.
     pub(super) stream: Option<Box<Stream>>,
+    /// What the handler keeps for this connection.
+    pub(super) state: Option<Box<dyn Any>>,
 }
 
 /// An exchange that waits for something.
@@ -55,6 +59,8 @@ pub(super) struct OpenAsk {
     pub(super) arrived: Option<Box<Arrival>>,
     /// A read that waits for a transfer buffer.
     pub(super) wants: Option<Ask>,
+    /// Where the job in the worker pool will leave its result.
+    pub(super) job: Option<JobResult>,
 }
 
 /// Files that one exchange has open at most; the first is closed for the next.
@@ -192,6 +198,7 @@ impl Entry {
             unturned: false,
             ask: None,
             stream: None,
+            state: None,
         }
     }
 

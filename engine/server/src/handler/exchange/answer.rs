@@ -1,13 +1,13 @@
 //! The answer: status line, fields, body.
 
-use std::io;
+use std::io::{self, Read};
 
 use slipring_wire::command::Command;
 use slipring_wire::response::{PreparedHead, Status};
 use slipring_wire::version::Version;
 
 use super::{Answered, Exchange, State, Waits, invalid};
-use crate::handler::{BodySource, HandlerError, Reply};
+use crate::handler::{BodyEnd, BodySource, HandlerError, Reply};
 
 impl Exchange<'_> {
     /// Starts the answer: status line, `Server` and `Date`, in that order (rows S63, S64).
@@ -46,7 +46,8 @@ impl Exchange<'_> {
         Ok(self)
     }
 
-    /// One field. `Connection: close` and `keep-alive` also decide about the connection (row K6).
+    /// One field. `Connection: close` ends the connection behind the answer; `keep-alive` is sent unless the connection
+    /// ends anyhow (row K6).
     ///
     /// # Errors
     /// Before the response line, or an invalid name or value.
@@ -56,6 +57,10 @@ impl Exchange<'_> {
             return Err(HandlerError::OutOfOrder);
         }
         if keyword.eq_ignore_ascii_case("connection") {
+            if self.close && value.eq_ignore_ascii_case(b"keep-alive") {
+                // The peer or the request's own form ends the connection: the engine will say so, and nobody the contrary.
+                return Ok(self);
+            }
             self.connection_sent = true;
             self.close |= value.eq_ignore_ascii_case(b"close");
         } else if keyword.eq_ignore_ascii_case("content-length") {
@@ -63,6 +68,9 @@ impl Exchange<'_> {
             let announced = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
             self.announced = Some(announced.ok_or(HandlerError::InvalidField)?);
             return Ok(self);
+        } else if keyword.eq_ignore_ascii_case("transfer-encoding") {
+            // How a body is framed is the engine's to say, and only once (RFC 9112 section 6.3).
+            return Err(HandlerError::InvalidField);
         }
         self.out.head(|head| head.field(keyword.as_bytes(), value)).map_err(invalid)?;
         Ok(self)
@@ -87,9 +95,49 @@ impl Exchange<'_> {
     pub fn end_headers_from(&mut self, source: BodySource, len: u64) -> Reply {
         self.end_head(len)?;
         if self.sends_body() && len > 0 {
-            self.body = source;
+            (self.body, self.body_end) = (source, BodyEnd::Length(len));
         }
         self.done()
+    }
+
+    /// Ends the head; the body is whatever `reader` makes, of a length that nobody knows yet.
+    ///
+    /// The reader is asked for its next piece when the peer has room for it, on the shard's own thread: it computes or
+    /// copies, it never blocks (what blocks belongs into a job). It ends with 0 bytes. An error or a panic cuts the
+    /// connection, so that the peer knows; so does an end before an announced Content-Length.
+    ///
+    /// The body is chunked for HTTP/1.1, and lasts until the connection closes for older peers (row K11). One whose
+    /// `Content-Length` was sent is framed by that.
+    ///
+    /// # Errors
+    /// Before the response line.
+    pub fn end_headers_stream(&mut self, reader: impl Read + 'static) -> Reply {
+        if self.state != State::Head {
+            return Err(HandlerError::OutOfOrder);
+        }
+        if let Some(len) = self.announced {
+            return self.end_headers_from(BodySource::Reader(Box::new(reader)), len);
+        }
+        if self.status.has_body() {
+            self.frame_stream()?;
+        }
+        self.end_lines();
+        if self.sends_body() {
+            self.body = BodySource::Reader(Box::new(reader));
+        }
+        self.done()
+    }
+
+    /// Says how a body of unknown length ends.
+    fn frame_stream(&mut self) -> Result<(), HandlerError> {
+        if self.site.http10 || self.request.version() < Version::Http11 {
+            self.body_end = BodyEnd::Close;
+            // What was said about keeping the connection does not hold; without a length no peer relies on it.
+            self.close = true;
+            return Ok(());
+        }
+        self.body_end = BodyEnd::Chunked;
+        self.out.head(|head| head.field_static(b"Transfer-Encoding: chunked\r\n")).map_err(invalid)
     }
 
     /// Collects the body in pieces, after `send_response`; [`Self::finish`] sends it.
@@ -133,7 +181,7 @@ impl Exchange<'_> {
     pub fn send_prepared_from(&mut self, status: Status, head: &PreparedHead, source: BodySource, len: u64) -> Reply {
         self.begin_prepared(status, head, len)?;
         if self.sends_body() && len > 0 {
-            self.body = source;
+            (self.body, self.body_end) = (source, BodyEnd::Length(len));
         }
         self.done()
     }

@@ -3,7 +3,7 @@
 use slipring_ring::{FileId, RootId};
 
 use super::{Answered, Exchange, Waits};
-use crate::handler::{Ask, Reply};
+use crate::handler::{Ask, Job, PlannedJob, Reply};
 
 impl Exchange<'_> {
     /// Asks for a file beneath a root; [`super::Handler::resume`] goes on with it.
@@ -39,5 +39,18 @@ impl Exchange<'_> {
     /// Never; a `Reply` for the end of a function.
     pub fn ask_after(&mut self, tag: u32, other: u32) -> Reply {
         Ok(Answered(Waits::Ask(Ask::After { tag: other }, tag)))
+    }
+
+    /// Asks for work that may block; it runs in the worker pool, while the shard serves others.
+    /// [`crate::Handler::resume`] goes on with what `work` returned ([`crate::Arrived::output`]).
+    ///
+    /// The closure owns what it needs of the request, and reads the body from [`Job::rfile`]. A job cannot be stopped: when
+    /// its peer leaves, it is finished for nobody. Behind `timeouts.job` of the server's rules the connection is cut.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_job<T: Send + 'static>(&mut self, tag: u32, work: impl FnOnce(&mut Job) -> T + Send + 'static) -> Reply {
+        self.scratch.job = Some(PlannedJob::new(work));
+        Ok(Answered(Waits::Ask(Ask::Job, tag)))
     }
 }

@@ -9,7 +9,7 @@ mod request;
 use slipring_wire::response::{EncodeError, Status};
 use slipring_wire::version::Version;
 
-use super::{Ask, BodySource, HandlerError, Output, Request, Scratch, Site};
+use super::{Ask, BodyEnd, BodySource, HandlerError, Output, Request, Scratch, Site};
 
 /// One request and the answer to it.
 ///
@@ -27,6 +27,7 @@ pub struct Exchange<'a> {
     connection_sent: bool,
     close: bool,
     body: BodySource,
+    body_end: BodyEnd,
     body_bytes: u64,
 }
 
@@ -56,7 +57,7 @@ pub(crate) enum Waits {
 pub struct Ending {
     /// The status of the answer.
     pub status: Status,
-    /// Bytes of the body that the peer will get.
+    /// Bytes of the body that the peer will get, as far as they are known.
     pub body_bytes: u64,
     /// The connection ends behind this answer.
     pub close: bool,
@@ -64,6 +65,8 @@ pub struct Ending {
     pub spilled: Option<Vec<u8>>,
     /// What follows.
     pub body: BodySource,
+    /// How the peer knows where it ends.
+    pub body_end: BodyEnd,
 }
 
 impl<'a> Exchange<'a> {
@@ -87,12 +90,18 @@ impl<'a> Exchange<'a> {
             connection_sent: false,
             close: !keep_alive || site.http10,
             body: BodySource::None,
+            body_end: BodyEnd::Length(0),
             body_bytes: 0,
         }
     }
 
     /// The answer, written; the exchange ends.
     pub(crate) fn into_ending(mut self) -> Ending {
+        if self.state != State::Done {
+            // Half a head never leaves: the connection ends without one.
+            self.restart();
+            self.close = true;
+        }
         if self.state == State::Done && self.request.version() == Version::Http09 {
             self.strip_head();
         }
@@ -102,7 +111,13 @@ impl<'a> Exchange<'a> {
             close: self.close,
             spilled: self.out.finish(),
             body: self.body,
+            body_end: self.body_end,
         }
+    }
+
+    /// Whether there is a request: the engine also answers what is none.
+    fn is_request(&self) -> bool {
+        !self.request.bytes.is_empty()
     }
 
     /// Whether an answer was begun.
@@ -114,7 +129,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn restart(&mut self) {
         self.out.truncate(0);
         (self.state, self.announced, self.connection_sent) = (State::Start, None, false);
-        (self.body, self.body_bytes) = (BodySource::None, 0);
+        (self.body, self.body_end, self.body_bytes) = (BodySource::None, BodyEnd::Length(0), 0);
     }
 
     /// An HTTP/0.9 reply is data only (row S26).

@@ -1,17 +1,19 @@
 //! One request answered: the handler's function runs, and what it wrote is kept.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use slipring_ring::{Peer, SlotBytes};
+use slipring_ring::{Peer, RunError, SlotBytes};
 use slipring_wire::command::Command;
 use slipring_wire::error::Quoted;
 use slipring_wire::target::TargetForm;
 
+use super::hooks::message_of;
 use super::logging::Written;
 use super::{Answer, Core, OutOfSlot, Resumed};
 use crate::conn::Held;
 use crate::handler::{
-    Answered, Arrived, BodySource, Commands, Ending, Exchange, Handler, HandlerError, Output, Reply, Request, Waits,
+    Answered, Arrived, Commands, Ending, Exchange, Failure, Handler, HandlerError, Output, Reply, Request, Waits,
 };
 use crate::log::CacheUse;
 
@@ -71,53 +73,85 @@ impl<H: Handler> Core<H> {
         let start = *slot.len;
         self.scratch.cache = CacheUse::None;
         let request = Request { head: &self.head, bytes, body, peer };
-        let keep_alive = self.head.keep_alive() && !close && !self.draining;
+        let keep_alive =
+            self.head.keep_alive() && !close && !self.draining && self.requests_left.is_none_or(|left| left > 1);
         let out = Output::new(slot.bytes, slot.len);
         let mut x = Exchange::new(request, &self.site, &mut self.scratch, out, keep_alive);
         let (handler, commands) = (&mut self.handler, self.commands);
+        let mut failed = None;
         match catch_unwind(AssertUnwindSafe(|| act(handler, commands, &mut x))) {
             Ok(Ok(Answered(Waits::Ask(ask, tag)))) => {
                 self.stage_messages(peer, stage);
                 return Answer::Waits(ask, tag);
             }
             Ok(Ok(Answered(Waits::Nothing))) if x.is_answered() => {}
-            Ok(failed) => fail(&mut x, failed.err()),
-            Err(_) => {
-                self.handler = (self.factory)();
-                self.metrics.panics += 1;
-                fail(&mut x, None);
-            }
+            other => failed = Some(fail(&mut x, other)),
         }
         let ending = x.into_ending();
+        if let Some(failed) = failed {
+            self.after_failure(peer, bytes, body, failed);
+        }
         self.metrics.requests += 1;
+        self.count_answer();
         let logged_from = stage.len();
         let written = Written::of(&ending, start, *slot.len);
         self.log(peer, bytes, written, stage);
         keep(ending, stage, logged_from)
     }
+
+    /// A handler that panicked is made anew; then it hears of the failure.
+    #[cold]
+    fn after_failure(&mut self, peer: Peer, bytes: &[u8], body: &[u8], failed: Failed) {
+        match failed {
+            Failed::Panicked(payload) => {
+                self.replace_handler();
+                self.tell_failure(peer, bytes, body, Failure::Panicked(message_of(&*payload)));
+            }
+            Failed::Returned(error) => self.tell_failure(peer, bytes, body, Failure::Returned(error)),
+            Failed::Unanswered => self.tell_failure(peer, bytes, body, Failure::Unanswered),
+        }
+    }
+}
+
+/// How a handler's function failed.
+enum Failed {
+    Panicked(Box<dyn Any + Send>),
+    Returned(HandlerError),
+    Unanswered,
 }
 
 /// Sorts out where an answer stands.
 #[inline]
 fn keep(ending: Ending, stage: &mut Vec<u8>, logged_from: usize) -> Answer {
-    let Ending { body_bytes, close, spilled, body, .. } = ending;
-    if spilled.is_none() && body == BodySource::None {
+    let Ending { body_bytes, close, spilled, body, body_end, .. } = ending;
+    if spilled.is_none() && body.is_none() {
         return Answer::InSlot { close };
     }
     let log = stage.split_off(logged_from);
-    Answer::Outside(OutOfSlot { spilled, source: body, body_bytes, log, close: close.then_some(false) })
+    Answer::Outside(OutOfSlot { spilled, source: body, body_end, body_bytes, log, close: close.then_some(false) })
 }
 
-/// The handler failed: forget what it wrote, say 500 (row E16), and why in the log.
+/// The handler failed: forget what it wrote, say 500 (row E16), or 503 when a job found no worker, and why in the log.
 #[cold]
-fn fail(x: &mut Exchange<'_>, error: Option<HandlerError>) {
+fn fail(x: &mut Exchange<'_>, result: Result<Reply, Box<dyn Any + Send>>) -> Failed {
     x.restart();
-    match error {
-        Some(error) => x.log_error(format_args!("the handler failed: {error}")),
-        None => x.log_error(format_args!("the handler failed")),
+    let failed = match result {
+        Ok(Err(error)) => Failed::Returned(error),
+        Ok(Ok(_)) => Failed::Unanswered,
+        Err(payload) => Failed::Panicked(payload),
+    };
+    let status = match failed {
+        Failed::Returned(HandlerError::Job(RunError::Full | RunError::NoThread | RunError::NoPool)) => 503,
+        _ => 500,
+    };
+    match &failed {
+        Failed::Returned(error) => x.log_error(format_args!("the handler failed: {error}")),
+        Failed::Panicked(payload) => x.log_error(format_args!("the handler panicked: {}", message_of(&**payload))),
+        Failed::Unanswered => x.log_error(format_args!("the handler returned without an answer")),
     }
     x.close();
-    let _ = x.send_error(500);
+    let _ = x.send_error(status);
+    failed
 }
 
 /// A command that the handler has no function for (rows S35, E5, U16).

@@ -6,7 +6,7 @@ use slipring_wire::request::Expect;
 
 use super::{Answer, Core, HELD_BYTES_KEPT_MAX, HELD_KEPT_MAX, Step, Stop};
 use crate::conn::{BodyStep, Conn, Held, Keep};
-use crate::handler::{Admit, Handler, Request};
+use crate::handler::{Admit, Handler};
 
 impl<H: Handler> Core<H> {
     /// A head announced a body: what is it for, and may it come?
@@ -21,9 +21,8 @@ impl<H: Handler> Core<H> {
         slot: &mut SlotBytes<'_>,
         stage: &mut Vec<u8>,
     ) -> Step {
-        let request = Request { head: &self.head, bytes, body: &[], peer };
         let expect = self.head.expect();
-        let admit = if expect == Expect::Unknown { Admit::Reject(417) } else { self.handler.admit(&request) };
+        let admit = if expect == Expect::Unknown { Admit::Reject(417) } else { self.ask_admit(peer, bytes) };
         let keep = match admit {
             Admit::Discard => Keep::Nothing,
             Admit::Memory(max) => Keep::Memory(max),

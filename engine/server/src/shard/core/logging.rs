@@ -4,7 +4,7 @@ use slipring_ring::Peer;
 
 use super::Core;
 use crate::conn::Held;
-use crate::handler::{BodySource, Ending, Handler};
+use crate::handler::{Ending, Handler, LogMessage, MessageKind};
 use crate::log::{AccessRecord, Asked, Sending, stage_message};
 
 /// What an answer consists of.
@@ -22,7 +22,7 @@ impl Written {
     #[inline]
     pub(super) fn of(ending: &Ending, start: u32, end: u32) -> Self {
         let here = ending.spilled.as_ref().map_or(u64::from(end - start), |spilled| spilled.len() as u64);
-        let head = if ending.body == BodySource::None { here.saturating_sub(ending.body_bytes) } else { here };
+        let head = if ending.body.is_none() { here.saturating_sub(ending.body_bytes) } else { here };
         Self { status: ending.status.code(), start, head_bytes: head as u32, body_bytes: ending.body_bytes }
     }
 }
@@ -55,13 +55,26 @@ impl<H: Handler> Core<H> {
     /// What the handler said goes before the line of its request (row L2).
     #[inline]
     pub(super) fn stage_messages(&mut self, peer: Peer, stage: &mut Vec<u8>) {
-        if self.scratch.messages.is_empty() {
-            return;
+        if !self.scratch.messages.is_empty() {
+            self.stage_each_message(peer, stage);
         }
-        for text in self.scratch.messages.split(|&byte| byte == b'\n').filter(|text| !text.is_empty()) {
-            stage_message(stage, peer, text);
+    }
+
+    /// What the handler's hooks let through.
+    fn stage_each_message(&mut self, peer: Peer, stage: &mut Vec<u8>) {
+        let mut messages = std::mem::take(&mut self.scratch.messages);
+        for line in messages.split(|&byte| byte == b'\n') {
+            let Some((&kind, text)) = line.split_first() else { continue };
+            let message = LogMessage { client_address: peer, text };
+            let is_error = kind == MessageKind::Error as u8;
+            let keep =
+                self.guard(|handler| if is_error { handler.log_error(message) } else { handler.log_message(message) });
+            if keep.unwrap_or(true) {
+                stage_message(stage, peer, text);
+            }
         }
-        self.scratch.messages.clear();
+        messages.clear();
+        self.scratch.messages = messages;
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod hooks;
 mod logging;
 mod refuse;
 
@@ -11,7 +12,7 @@ use slipring_ring::{FileId, Instant, Peer, SlotBytes};
 use slipring_wire::request::RequestHead;
 
 use crate::conn::{Conn, Held, Next, Rules};
-use crate::handler::{Ask, BodySource, Commands, Handler, Scratch, Site};
+use crate::handler::{Ask, BodyEnd, BodySource, Commands, Handler, Scratch, Site};
 use crate::log::Format;
 use crate::metrics::Metrics;
 
@@ -26,6 +27,8 @@ pub(super) struct Core<H: Handler> {
     head: RequestHead,
     /// A head without a request, for answers to what is none.
     blank: RequestHead,
+    /// The same for what asked by HEAD.
+    blank_head: RequestHead,
     /// Memory of requests that outlive their buffer, for reuse.
     held: Vec<Held>,
     /// What a request's log line looks like; `None`: requests get none.
@@ -33,6 +36,8 @@ pub(super) struct Core<H: Handler> {
     /// When the head of the request at hand was complete.
     begun: Instant,
     pub(super) draining: bool,
+    /// Requests that are still to be answered, where their number is limited.
+    pub(super) requests_left: Option<u64>,
     pub(super) metrics: Metrics,
 }
 
@@ -66,6 +71,7 @@ pub(super) enum Stop {
 pub(super) struct OutOfSlot {
     pub(super) spilled: Option<Vec<u8>>,
     pub(super) source: BodySource,
+    pub(super) body_end: BodyEnd,
     pub(super) body_bytes: u64,
     /// Its log records, cut from the stage: they wait for its end.
     pub(super) log: Vec<u8>,
@@ -108,11 +114,26 @@ impl<H: Handler> Core<H> {
             scratch: Scratch::new(),
             head: RequestHead::new(),
             blank: RequestHead::new(),
+            blank_head: refuse::asked_by_head(),
             held: Vec::with_capacity(HELD_KEPT_MAX),
             format,
             begun: Instant::ORIGIN,
             draining: false,
+            requests_left: None,
             metrics: Metrics::default(),
+        }
+    }
+
+    /// Whether any request was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.metrics.requests + self.metrics.rejected > 0
+    }
+
+    /// One answer more.
+    #[inline]
+    fn count_answer(&mut self) {
+        if let Some(left) = &mut self.requests_left {
+            *left = left.saturating_sub(1);
         }
     }
 

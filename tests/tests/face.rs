@@ -157,8 +157,7 @@ fn the_server_knows_its_name_and_port() {
 #[test]
 fn headers_have_the_words_of_message() {
     let server = Running::start(true);
-    let ask =
-        |lines: &str| text(&mut server.client(), &format!("POST / HTTP/1.1|Host: x|{lines}Content-Length: 0||"));
+    let ask = |lines: &str| text(&mut server.client(), &format!("POST / HTTP/1.1|Host: x|{lines}Content-Length: 0||"));
     let told = ask("Content-Type: Text/Plain; x=y; charset=\"utf-8\"|Date: Sun, 06 Nov 1994 08:49:37 GMT|");
     let charset: Vec<u8> = b"utf-8".to_vec();
     assert_eq!(told, format!("{:?} Some(784111777) None", Some((true, Some(charset)))));

@@ -14,6 +14,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, RootId};
@@ -103,6 +104,9 @@ const FILL: u32 = 256;
 const INDEX_NAMES_MAX: usize = (FILL - INDEX) as usize;
 
 impl FileHandler {
+    /// The tags of its asks; a handler that embeds this one gives its own asks others.
+    pub const TAGS: Range<u32> = 0..FILL + FILLS_MAX as u32;
+
     /// A handler with an empty cache. Index names beyond the 240th are left out.
     pub fn new(mut options: FileOptions) -> Self {
         options.index.truncate(INDEX_NAMES_MAX);
@@ -115,8 +119,13 @@ impl FileHandler {
         }
     }
 
+    /// Answers GET and HEAD. A handler that embeds this one calls it for the targets that are files, and passes `resume` and
+    /// `abandoned` on for the tags in [`Self::TAGS`].
+    ///
+    /// # Errors
+    /// When the exchange was answered already.
     #[inline]
-    fn do_get(&mut self, x: &mut Exchange) -> Reply {
+    pub fn do_get(&mut self, x: &mut Exchange) -> Reply {
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }

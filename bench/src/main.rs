@@ -1,7 +1,9 @@
-//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side.
+//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `logging` what the
+//! access log costs.
 #![forbid(unsafe_code)]
 
 mod cost;
+mod logging;
 mod null;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ enum Command {
     Null(null::Options),
     /// Measure server CPU per request of null responder, slipring and nginx, one core each for server and load
     Cost(cost::Options),
+    /// Measure what the access log costs: slipring without it and with it, interleaved
+    Logging(logging::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let failed = match Options::parse().command {
         Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
+        Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };
     eprintln!("slipring-bench: {message}");

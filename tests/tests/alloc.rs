@@ -35,7 +35,7 @@ struct Rig {
     directory: TempDir,
 }
 
-fn rig() -> Rig {
+fn rig(format: &str) -> Rig {
     let directory = TempDir::new().expect("a temporary directory");
     let root = directory.path().join("root");
     fs::create_dir(&root).expect("a directory");
@@ -46,7 +46,9 @@ fn rig() -> Rig {
     let listener =
         Listener::bind(anywhere, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
     let address = listener.address();
-    let config = ShardConfig { logs: LogConfig::to(SinkId(0)), ..ShardConfig::new(64) };
+    let format = Arc::new(format.parse().expect("a format"));
+    let logs = LogConfig { format, ..LogConfig::to(SinkId(0)) };
+    let config = ShardConfig { logs, ..ShardConfig::new(64) };
     let mut uring = UringConfig::new(config.limits.ring.clone());
     (uring.roots, uring.sinks, uring.listeners) = (vec![root], vec![log.into()], vec![listener]);
     let ring = UringRing::new(uring).expect("io_uring");

@@ -95,10 +95,11 @@ const SYNTHETIC: &[(&str, &str, &[&str])] = &[
         "use crate::sim::SimRing;",
         &["imports ring::sim::SimRing (floor 1) from floor 1: sideways"],
     ),
-    ("loadgen/src/report/mod.rs", "use crate::drive;", &["sideways"]),
+    ("loadgen/src/compare/mod.rs", "use crate::drive;", &["sideways"]),
     ("engine/wire/src/body/framing.rs", "use crate::request::RequestHead;", &["floor 2: upward"]),
     ("engine/server/src/config/mod.rs", "use crate::server::Server;", &["floor 7: upward"]),
     // Downward, and yet forbidden.
+    ("loadgen/src/report/mod.rs", "use crate::drive;", &["is not for this floor"]),
     (
         "engine/server/src/handler/mod.rs",
         "use slipring_ring::Ring;",

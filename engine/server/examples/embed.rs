@@ -12,7 +12,7 @@ struct Site {
 impl Handler for Site {
     const COMMANDS: Commands<Self> = Commands::new().on("GET", Self::do_get);
 
-    // The files' asks come back here; a handler with asks of its own gives them tags behind `FileHandler::TAGS`.
+    // The files' asks come back here; a handler with asks of its own gives them tags with `FileHandler::FOREIGN`.
     fn resume(&mut self, x: &mut Exchange, tag: u32, arrived: Arrived) -> Reply {
         self.files.resume(x, tag, arrived)
     }

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use crate::machine;
 use crate::plan::Plan;
-use crate::record::{Host, RunRecord, Setup};
+use crate::record::{CpuUse, Host, RunRecord, Setup, TargetUse};
 
 pub use driver::{Driver, DriverRecord};
 pub use gate::Gate;
@@ -67,9 +67,18 @@ pub fn run(plan: &Plan, addresses: &[SocketAddr], stop: &AtomicBool) -> Result<R
         threads.into_iter().map(|thread| thread.map_err(DriveError::Thread).and_then(join)).collect()
     });
     let mut run = RunRecord { setup: setup(plan), host: host(), ..RunRecord::default() };
+    let mut target_cpu_ns = None;
     for part in parts {
-        add(&mut run, part?);
+        let part = part?;
+        target_cpu_ns = target_cpu_ns.or(part.target_cpu_ns);
+        add(&mut run, part);
     }
+    let requests = run.record.requests.completed;
+    run.target = target_cpu_ns.map(|ns| TargetUse {
+        cpu: CpuUse { ns, requests },
+        found_by: "--target-pid".to_owned(),
+        ..TargetUse::default()
+    });
     Ok(run)
 }
 
@@ -139,6 +148,7 @@ fn setup(plan: &Plan) -> Setup {
         duration_ns: plan.duration.as_nanos() as u64,
         cores: plan.cores.clone(),
         congestion: plan.congestion.clone(),
+        ..Setup::default()
     }
 }
 
@@ -148,6 +158,7 @@ fn host() -> Host {
         cpu: machine::cpu_model(),
         cores: thread::available_parallelism().ok().map(usize::from),
         congestion: machine::congestion_control(),
+        ..Host::default()
     }
 }
 
@@ -156,7 +167,6 @@ fn add(run: &mut RunRecord, part: DriverRecord) {
     run.started_s = run.started_s.max(part.started_s);
     run.measured_ns = run.measured_ns.max(part.cpu.wall_ns);
     run.threads.push(part.cpu);
-    run.target_cpu_ns = run.target_cpu_ns.or(part.target_cpu_ns);
     run.answered |= part.answered;
     run.refusal = run.refusal.take().or(part.refusal);
     run.interrupted |= part.interrupted;

@@ -1,93 +1,24 @@
-//! What came of a run: counters and one histogram of service times. Its memory does not grow with requests.
+//! What came of a run: counters and distributions. Its memory does not grow with requests.
+//!
+//! *Response time* runs from the intended send to the last byte, *service time* from the actual send. A closed loop has
+//! no intended times: there the two are one, and only the service time is kept.
 
+mod count;
 mod run;
+mod series;
+mod times;
+mod verdict;
 
-pub use run::{Host, RunRecord, Setup, ThreadCpu};
+pub use count::{Bytes, Connections, ErrorKind, Requests};
+pub use run::{CpuUse, Environment, Host, Loop, RunRecord, Setup, Stage, TargetUse, ThreadCpu};
+pub use series::{INTERVALS_MAX, Interval, Series};
+pub use times::{Figure, LONGEST_NS, SHORTEST_NS, TAIL_SAMPLES_MIN, Times};
+pub use verdict::{Judgement, Note, Reason, ReasonCode, ThresholdResult, Verdict};
 
 use std::fmt;
 
-use hdrhistogram::Histogram;
-
-/// Shortest time that the histogram tells from shorter ones.
-pub const SHORTEST_NS: u64 = 100;
-/// Longest time that it holds; longer ones are recorded as this and counted as clamped.
-pub const LONGEST_NS: u64 = 60_000_000_000;
-/// Decimal digits that it keeps.
-const DIGITS: u8 = 3;
 /// Status codes have three digits.
 const STATUS_END: usize = 1000;
-
-/// What can go wrong with a connection or an answer. One event counts once, however many requests it takes along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// Connecting was refused or failed.
-    Connect,
-    /// Connecting took too long.
-    Timeout,
-    /// The connection ended before an answer was whole.
-    Reset,
-    /// What came was no HTTP answer, or one that nobody had asked for.
-    Protocol,
-    /// We ran out of local ports.
-    AddressUnavailable,
-    /// We ran out of file descriptors.
-    DescriptorLimit,
-}
-
-impl ErrorKind {
-    /// Every kind, in the order of its number.
-    pub const ALL: [Self; 6] =
-        [Self::Connect, Self::Timeout, Self::Reset, Self::Protocol, Self::AddressUnavailable, Self::DescriptorLimit];
-
-    /// Its name in the JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Timeout => "timeout",
-            Self::Reset => "reset",
-            Self::Protocol => "protocol",
-            Self::AddressUnavailable => "address_unavailable",
-            Self::DescriptorLimit => "descriptor_limit",
-        }
-    }
-}
-
-/// Requests of the measure phase: `sent = completed + failed + unanswered` when a run is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Requests {
-    /// Handed to the kernel.
-    pub sent: u64,
-    /// Answered whole, whatever the status.
-    pub completed: u64,
-    /// Lost with their connection.
-    pub failed: u64,
-    /// Still open when the grace period was over.
-    pub unanswered: u64,
-}
-
-/// Connections over the whole run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Connections {
-    /// As the plan wants.
-    pub asked: u64,
-    /// Open when the load began.
-    pub opened: u64,
-    /// Not open when the load began.
-    pub failed: u64,
-    /// Opened again later, after the target ended them.
-    pub reconnects: u64,
-}
-
-/// Bytes that passed while the measurement ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bytes {
-    /// Received, heads and chunk framing included.
-    pub wire: u64,
-    /// Received content.
-    pub body: u64,
-    /// Sent.
-    pub sent: u64,
-}
 
 /// The figures of one thread, or of all of them merged.
 #[derive(Clone)]
@@ -98,9 +29,20 @@ pub struct Record {
     pub connections: Connections,
     /// See [`Bytes`].
     pub bytes: Bytes,
-    /// Service times above [`LONGEST_NS`].
-    pub clamped: u64,
-    service: Histogram<u64>,
+    /// From the intended send to the last byte, of answers below 400 and, as lower bounds, of what was not answered.
+    pub response: Times,
+    /// From the actual send to the last byte, of answers below 400.
+    pub service: Times,
+    /// From the intended send (in a closed loop the actual one) to the last byte, of answers with a status from 400 on.
+    pub error_response: Times,
+    /// From the connect to the open connection, of each connection opened.
+    pub connect: Times,
+    /// From the actual send to the first byte of the answer.
+    pub first_byte: Times,
+    /// From the intended send to the actual one, while a connection was free.
+    pub lag: Times,
+    /// See [`Series`].
+    pub series: Series,
     status: Box<[u64; STATUS_END]>,
     errors: [u64; ErrorKind::ALL.len()],
     run: SameAnswers,
@@ -115,22 +57,26 @@ struct SameAnswers {
 }
 
 impl Record {
-    /// All zero. Allocates once, about 200 KB.
+    /// All zero. Allocates once, about 1.2 MB.
     pub fn new() -> Self {
-        let service = Histogram::new_with_bounds(SHORTEST_NS, LONGEST_NS, DIGITS);
         Self {
             requests: Requests::default(),
             connections: Connections::default(),
             bytes: Bytes::default(),
-            clamped: 0,
-            service: service.expect("the bounds are constants that the histogram takes"),
+            response: Times::new(),
+            service: Times::new(),
+            error_response: Times::new(),
+            connect: Times::new(),
+            first_byte: Times::new(),
+            lag: Times::new(),
+            series: Series::default(),
             status: Box::new([0; STATUS_END]),
             errors: [0; ErrorKind::ALL.len()],
             run: SameAnswers::default(),
         }
     }
 
-    /// One whole answer: its service time and its status, a number of three digits.
+    /// One whole answer of a closed loop: its service time and its status, a number of three digits.
     #[inline]
     pub fn completed(&mut self, service_ns: u64, status: u16) {
         if service_ns != self.run.ns || status != self.run.status {
@@ -165,11 +111,6 @@ impl Record {
         self.status[..400].iter().sum()
     }
 
-    /// The service times. Complete after [`Record::settle`].
-    pub fn service(&self) -> &Histogram<u64> {
-        &self.service
-    }
-
     /// Writes down what was still gathered; every reader wants this done first.
     pub fn settle(&mut self) {
         let SameAnswers { ns, status, count } = std::mem::take(&mut self.run);
@@ -178,29 +119,31 @@ impl Record {
         }
         self.requests.completed += count;
         self.status[usize::from(status) % STATUS_END] += count;
-        if ns > LONGEST_NS {
-            self.clamped += count;
+        if status < 400 {
+            self.service.record(ns, count);
+        } else {
+            self.error_response.record(ns, count);
         }
-        self.service.saturating_record_n(ns.min(LONGEST_NS), count);
     }
 
     /// Adds another thread's figures.
     pub fn merge(&mut self, mut other: Self) {
         self.settle();
         other.settle();
-        self.requests.sent += other.requests.sent;
-        self.requests.completed += other.requests.completed;
-        self.requests.failed += other.requests.failed;
-        self.requests.unanswered += other.requests.unanswered;
-        self.connections.asked += other.connections.asked;
-        self.connections.opened += other.connections.opened;
-        self.connections.failed += other.connections.failed;
-        self.connections.reconnects += other.connections.reconnects;
-        self.bytes.wire += other.bytes.wire;
-        self.bytes.body += other.bytes.body;
-        self.bytes.sent += other.bytes.sent;
-        self.clamped += other.clamped;
-        self.service.add(&other.service).expect("both histograms have the same bounds");
+        self.requests += other.requests;
+        self.connections += other.connections;
+        self.bytes += other.bytes;
+        for (mine, more) in [
+            (&mut self.response, &other.response),
+            (&mut self.service, &other.service),
+            (&mut self.error_response, &other.error_response),
+            (&mut self.connect, &other.connect),
+            (&mut self.first_byte, &other.first_byte),
+            (&mut self.lag, &other.lag),
+        ] {
+            mine.merge(more);
+        }
+        self.series.merge(&other.series);
         self.status.iter_mut().zip(other.status.iter()).for_each(|(sum, more)| *sum += more);
         self.errors.iter_mut().zip(other.errors).for_each(|(sum, more)| *sum += more);
     }
@@ -232,35 +175,8 @@ mod tests {
         assert_eq!(record.requests.completed, 4);
         assert_eq!(record.statuses().collect::<Vec<_>>(), [(200, 3), (404, 1)]);
         assert_eq!(record.ok(), 3);
-        assert_eq!(record.service().len(), 4);
-        assert!(record.service().value_at_quantile(0.5).abs_diff(1_000) <= 64);
-        assert!(record.service().value_at_quantile(1.0).abs_diff(2_000_000) <= 2_000);
-    }
-
-    #[test]
-    fn every_percentile_is_within_a_thousandth_of_the_sorted_list() {
-        let mut record = Record::new();
-        // A fixed sequence over five decades.
-        let mut values: Vec<u64> = (0..50_000_u64).map(|i| 10_000 + (i * i * 48_271 + i) % 1_000_003_579).collect();
-        for &ns in &values {
-            record.completed(ns, 200);
-        }
-        record.settle();
-        values.sort_unstable();
-        for q in [0.5_f64, 0.75, 0.9, 0.99, 0.999, 1.0] {
-            let rank = (q * values.len() as f64).ceil() as usize - 1;
-            let (exact, found) = (values[rank] as f64, record.service().value_at_quantile(q) as f64);
-            assert!((found / exact - 1.0).abs() < 0.001, "{q}: {found} for {exact}");
-        }
-    }
-
-    #[test]
-    fn what_is_too_long_is_clamped_and_counted() {
-        let mut record = Record::new();
-        record.completed(LONGEST_NS + 1, 200);
-        record.completed(3, 200);
-        record.settle();
-        assert_eq!((record.clamped, record.service().len()), (1, 2));
+        assert_eq!((record.service.len(), record.error_response.len()), (3, 1));
+        assert!(matches!(record.service.max(), Figure::Exact(ns) if ns.abs_diff(2_000_000) <= 2_000));
     }
 
     #[test]
@@ -278,6 +194,6 @@ mod tests {
         assert_eq!(one.statuses().collect::<Vec<_>>(), [(200, 1), (500, 1)]);
         assert_eq!((one.requests.sent, one.requests.completed, one.bytes.wire), (7, 2, 10));
         assert_eq!((one.errors(ErrorKind::Reset), one.errors_total()), (2, 3));
-        assert_eq!(one.service().len(), 2);
+        assert_eq!((one.service.len(), one.error_response.len()), (1, 1));
     }
 }

@@ -53,14 +53,14 @@ pub fn json(run: &RunRecord, command: &[String], exit_status: u8) -> Value {
         "connect_time_us": null,
         "first_byte_us": null,
         "schedule_lag_us": null,
-        "samples": record.service().len(),
-        "clamped": record.clamped,
+        "samples": record.service.len() + record.error_response.len(),
+        "clamped": run.times().clamped(),
         "censored": null,
         "stages": [],
         "series": [],
         "thresholds": [],
         "generator": generator(run),
-        "target": run.target_us_per_request().map(|us| json!({ "cpu_us_per_request": us, "cpu_ns": run.target_cpu_ns })),
+        "target": run.target_us_per_request().map(|us| json!({ "cpu_us_per_request": us })),
         "machine_cpu_us_per_request": null,
         "verdict": null,
         "reasons": [],
@@ -118,7 +118,7 @@ fn errors(run: &RunRecord) -> Value {
 }
 
 fn service_time(run: &RunRecord) -> Value {
-    let times = run.record.service();
+    let times = run.record.service.histogram();
     if times.is_empty() {
         return Value::Null;
     }
@@ -191,16 +191,16 @@ mod tests {
     #[test]
     fn counts_add_up_and_what_was_not_measured_is_null() {
         let mut run = RunRecord { measured_ns: 1_000_000_000, ..RunRecord::default() };
-        (1..=1_000_u64).for_each(|i| run.record.completed(i * 1_000, if i % 10 == 0 { 503 } else { 200 }));
+        (1..=2_000_u64).for_each(|i| run.record.completed(i * 1_000, if i % 10 == 0 { 503 } else { 200 }));
         run.record.settle();
-        run.record.requests.sent = 1_003;
+        run.record.requests.sent = 2_003;
         run.record.requests.failed = 3;
         let json = json(&run, &[], 0);
-        assert_eq!(json["requests"]["ok"], 900);
-        assert_eq!(json["errors"]["status"], 100);
-        assert_eq!(json["status"]["503"], 100);
-        assert_eq!(json["rate"]["achieved"], 1000.0);
-        assert!(json["service_time_us"]["p99"].as_f64().is_some_and(|p99| (p99 - 990.0).abs() < 1.5));
+        assert_eq!(json["requests"]["ok"], 1800);
+        assert_eq!(json["errors"]["status"], 200);
+        assert_eq!(json["status"]["503"], 200);
+        assert_eq!(json["rate"]["achieved"], 2000.0);
+        assert!(json["service_time_us"]["p99"].as_f64().is_some_and(|p99| (p99 - 1_981.0).abs() < 2.5));
         assert_eq!(json["service_time_us"]["p99_9"], Value::Null);
         assert_eq!(json["response_time_us"], Value::Null);
         assert_eq!(json["target_notes"], json!(["closed_loop", "target_errors"]));

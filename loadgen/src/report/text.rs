@@ -51,7 +51,7 @@ fn throughput(run: &RunRecord, out: &mut String) -> std::fmt::Result {
 }
 
 fn service_time(run: &RunRecord, out: &mut String) -> std::fmt::Result {
-    let times = run.record.service();
+    let times = run.record.service.histogram();
     if times.is_empty() {
         return writeln!(out, "service time             -   no answer was measured");
     }
@@ -64,8 +64,8 @@ fn service_time(run: &RunRecord, out: &mut String) -> std::fmt::Result {
         }
     }
     writeln!(out, "              {:>12}   max", time(us(times.max())))?;
-    if run.record.clamped > 0 {
-        writeln!(out, "              {:>12}   longer than 60 s, counted as 60 s", run.record.clamped)?;
+    if run.times().clamped() > 0 {
+        writeln!(out, "              {:>12}   longer than 60 s, counted as 60 s", run.times().clamped())?;
     }
     Ok(())
 }
@@ -155,7 +155,7 @@ mod tests {
             warmup_ns: 1_000_000_000,
             ..Setup::default()
         };
-        let threads = vec![ThreadCpu { busy_ns: Some(5_000_000), wall_ns: 10_000_000 }];
+        let threads = vec![ThreadCpu { busy_ns: Some(5_000_000), awake_ns: 5_000_000, wall_ns: 10_000_000 }];
         RunRecord { setup, threads, measured_ns: 10_000_000, ..RunRecord::default() }
     }
 

@@ -77,6 +77,7 @@ impl Handler for Subject {
                 }
                 _ => x.send_error(404),
             },
+            Arrived::Over => x.send_error(500),
             // The handler that asked was lost in a panic.
             _ if file.is_none() => x.send_error(500),
             Arrived::Read(Ok((bytes, _))) => x.send_response(200)?.end_headers(bytes),

@@ -35,7 +35,7 @@ impl Twin {
         match x.path() {
             // Without the message that a panic prints.
             b"/panic" => std::panic::resume_unwind(Box::new("a handler's own bug, on purpose")),
-            b"/large" => x.send_response(200)?.end_headers(&[b'l'; 100_000]),
+            b"/large" => x.send_response(200)?.end_headers(&vec![b'l'; 100_000]),
             b"/list" => x.ask_open(LIST, RootId(0), b""),
             path => match path.strip_prefix(b"/file/") {
                 Some(name) => x.ask_open(FILE, RootId(0), name),

@@ -203,7 +203,7 @@ impl World for Real {
     }
 
     fn read(&mut self, peer: &mut TcpStream, into: &mut Vec<u8>) -> End {
-        let mut piece = [0; 65_536];
+        let mut piece = vec![0; 65_536];
         loop {
             match peer.read(&mut piece) {
                 Ok(0) => return End::Finished,

@@ -14,15 +14,15 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
 use std::time::Duration;
 
 use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, RootId};
 use slipring_wire::target::{NormalPath, TargetError, normalize};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
+use crate::log::CacheUse;
 use cache::Cache;
-use fill::{Fill, Fills};
+use fill::{FILL, Fill, Fills};
 
 /// What to serve, and how.
 #[derive(Clone, Debug)]
@@ -85,27 +85,28 @@ impl Handler for FileHandler {
             Arrived::Listed(result) => self.listed(x, result),
             // Never asked for here.
             Arrived::Ran(_) => x.send_error(500),
+            Arrived::Over => self.begin(x, ALONE),
         }
     }
 
     fn abandoned(&mut self, tag: u32) {
-        if let Some(key) = tag.checked_sub(FILL) {
-            self.fills.end(key);
-        }
+        self.fills.end(tag);
     }
 }
 
-/// Tags: what an ask is for. An index's number is added to `INDEX`, a fill's key to `FILL`.
+/// Tags: what an ask is for. An index's number is added to `INDEX`; from `FILL` on they are the fills' own. With `ALONE`
+/// it is for an exchange that has followed a fill, and does not follow another.
 const FILE: u32 = 0;
 const DIRECTORY: u32 = 1;
 const LIST: u32 = 2;
 const INDEX: u32 = 16;
-const FILL: u32 = 256;
+const FOLLOW: u32 = 3;
+const ALONE: u32 = 1 << 31;
 const INDEX_NAMES_MAX: usize = (FILL - INDEX) as usize;
 
 impl FileHandler {
-    /// The tags of its asks; a handler that embeds this one gives its own asks others.
-    pub const TAGS: Range<u32> = 0..FILL + FILLS_MAX as u32;
+    /// A bit that none of its asks' tags has: a handler that embeds this one sets it in its own.
+    pub const FOREIGN: u32 = 1 << 30;
 
     /// A handler with an empty cache. Index names beyond the 240th are left out.
     pub fn new(mut options: FileOptions) -> Self {
@@ -120,20 +121,36 @@ impl FileHandler {
     }
 
     /// Answers GET and HEAD. A handler that embeds this one calls it for the targets that are files, and passes `resume` and
-    /// `abandoned` on for the tags in [`Self::TAGS`].
+    /// `abandoned` on for tags without [`Self::FOREIGN`].
     ///
     /// # Errors
     /// When the exchange was answered already.
     #[inline]
     pub fn do_get(&mut self, x: &mut Exchange) -> Reply {
+        self.begin(x, 0)
+    }
+
+    /// Answers from the cache, or begins to look for the file. `alone` goes into the tags.
+    #[inline]
+    fn begin(&mut self, x: &mut Exchange, alone: u32) -> Reply {
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }
         let now = x.now();
         if let Some(entry) = self.cache.find(&self.key, now, self.options.revalidate) {
+            x.note_cache(CacheUse::Hit);
             return answer::cached(x, entry);
         }
-        if self.key_is_directory() { self.ask_index(x, 0) } else { x.ask_open(FILE, self.options.root, &self.key) }
+        if alone == 0
+            && let Some(fill) = self.fills.of(&self.key)
+        {
+            return x.ask_after(FOLLOW, fill);
+        }
+        if self.key_is_directory() {
+            self.ask_index(x, alone, 0)
+        } else {
+            x.ask_open(FILE | alone, self.options.root, &self.key)
+        }
     }
 
     /// Brings the target's path to its key: the normal path, with a slash behind it if it names a directory. `Err` is
@@ -170,7 +187,7 @@ impl FileHandler {
     }
 
     /// Asks for an index of the directory; behind the last, for the directory itself.
-    fn ask_index(&mut self, x: &mut Exchange<'_>, number: u32) -> Reply {
+    fn ask_index(&mut self, x: &mut Exchange<'_>, alone: u32, number: u32) -> Reply {
         let Some(name) = self.options.index.get(number as usize) else {
             return self.ask_directory(x);
         };
@@ -178,7 +195,7 @@ impl FileHandler {
         let directory: &[u8] = if self.key == b"/" { b"" } else { &self.key };
         self.scratch.extend_from_slice(directory);
         self.scratch.extend_from_slice(name.as_bytes());
-        x.ask_open(INDEX + number, self.options.root, &self.scratch)
+        x.ask_open((INDEX + number) | alone, self.options.root, &self.scratch)
     }
 
     fn ask_directory(&mut self, x: &mut Exchange<'_>) -> Reply {
@@ -190,11 +207,16 @@ impl FileHandler {
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }
+        let (alone, tag) = (tag & ALONE, tag & !ALONE);
         let index = tag.checked_sub(INDEX);
         match (tag, result) {
-            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => self.found(x, file, stat, index),
+            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => {
+                self.found(x, alone, file, stat, index)
+            }
             // What is no regular file is no index (row F10); one that may not be read still is, and hides the listing.
-            (INDEX.., Ok(_) | Err(FileError::NotFound | FileError::NotServable)) => self.ask_index(x, tag - INDEX + 1),
+            (INDEX.., Ok(_) | Err(FileError::NotFound | FileError::NotServable)) => {
+                self.ask_index(x, alone, tag - INDEX + 1)
+            }
             (FILE, Ok((_, stat))) if stat.kind == FileKind::Directory => {
                 self.cache.remove(&self.key);
                 answer::redirect_to_directory(x, &self.key)
@@ -205,40 +227,47 @@ impl FileHandler {
         }
     }
 
-    /// A regular file is open: answer from the cache if it is still that file, fill it if it is small, or stream.
-    fn found(&mut self, x: &mut Exchange<'_>, file: FileId, stat: FileStat, index: Option<u32>) -> Reply {
+    /// A regular file is open: answer from the cache if it is still that file, fill it if it is small (or follow who
+    /// does), or stream.
+    fn found(&mut self, x: &mut Exchange<'_>, alone: u32, file: FileId, stat: FileStat, index: Option<u32>) -> Reply {
         let now = x.now();
         if let Some(entry) = self.cache.confirm(&self.key, &stat, now) {
+            x.note_cache(CacheUse::Revalidated);
             return answer::cached(x, entry);
         }
         self.cache.remove(&self.key);
         if let Some(reply) = answer::unread(x, self.name(index), &stat) {
             return reply;
         }
-        match self.fills.begin(file, stat, index, now) {
-            Some((key, len)) => x.ask_read(FILL + key, file, 0, len),
+        if alone == 0
+            && let Some(fill) = self.fills.of(&self.key)
+        {
+            return x.ask_after(FOLLOW, fill);
+        }
+        match self.fills.begin(&self.key, file, stat, index, now) {
+            Some((fill, len)) => x.ask_read(fill, file, 0, len),
             None => answer::streamed(x, self.name(index), file, &stat),
         }
     }
 
     /// Goes on with a fill: reads to the end, and looks whether the file is still what was opened (decision 14).
     fn filled(&mut self, x: &mut Exchange<'_>, tag: u32, result: Result<(&[u8], FileStat), FileError>) -> Reply {
-        let key = tag.wrapping_sub(FILL);
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }
-        let Some(fill) = self.fills.get(key) else { return x.send_error(500) };
+        // A fill of the handler before this one, which a panic ended: begin again.
+        let Some(fill) = self.fills.get(tag) else { return self.begin(x, ALONE) };
         let (step, stat) = match result {
             Ok((bytes, stat)) => (fill.read(bytes, stat), stat),
             Err(error) => {
-                self.fills.end(key);
+                self.fills.end(tag);
                 return self.lost(x, error);
             }
         };
         if let fill::Step::More { offset, len } = step {
             return x.ask_read(tag, fill.file, offset, len);
         }
-        let Some(fill) = self.fills.end(key) else { return x.send_error(500) };
+        let Some(fill) = self.fills.end(tag) else { return x.send_error(500) };
         match step {
             fill::Step::Complete => self.keep_and_answer(x, fill, &stat),
             _ => answer::streamed(x, self.name(fill.index), fill.file, &stat),
@@ -249,8 +278,10 @@ impl FileHandler {
         let entry = answer::prepare(x, self.name(fill.index), fill.bytes, stat)?;
         if !is_settled(stat, x.now_s()) {
             // Written so lately that another write could leave the same time stamps: not to be trusted.
+            x.note_cache(CacheUse::Bypass);
             return answer::cached(x, &entry);
         }
+        x.note_cache(CacheUse::Miss);
         // Trusted from when the path was looked at: a slow disk may have taken its time since.
         match self.cache.insert(&self.key, entry, fill.opened) {
             Ok(entry) => answer::cached(x, entry),

@@ -28,6 +28,11 @@ pub enum Ask {
     },
     /// Run the job that the exchange was given with it, in the worker pool.
     Job,
+    /// Wait for another exchange's ask.
+    After {
+        /// That ask's tag, as its exchange gave it to this handler.
+        tag: u32,
+    },
 }
 
 /// The answer to an [`Ask`].
@@ -40,6 +45,8 @@ pub enum Arrived<'a> {
     Read(Result<(&'a [u8], FileStat), FileError>),
     /// The names.
     Listed(Result<&'a Listing, FileError>),
+    /// The ask that this exchange waited for is over: its exchange asked for something else, answered, or is gone.
+    Over,
     /// What the job returned, or why it did not come to its end.
     Ran(Result<JobOutput, RunError>),
 }

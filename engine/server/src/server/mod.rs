@@ -20,7 +20,7 @@ use slipring_ring::uring::process::Signals;
 
 use crate::conn::Rules;
 use crate::handler::{Handler, Site};
-use crate::log::Logging;
+use crate::log::{LogTarget, Logging};
 pub use error::Error;
 pub use handle::Handle;
 use handle::{Bound, Event};
@@ -153,6 +153,13 @@ impl Server {
     #[must_use]
     pub fn workers(mut self, threads: usize, waiting: usize) -> Self {
         self.workers = WorkerLimits { threads: threads.max(1), waiting };
+        self
+    }
+
+    /// Where a line for each request goes; nowhere by default.
+    #[must_use]
+    pub fn access_log(mut self, target: LogTarget) -> Self {
+        self.logging.access = target;
         self
     }
 

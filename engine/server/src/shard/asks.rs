@@ -4,6 +4,7 @@ use slipring_ring::{FileError, FileId, FileStat, Listing, Op, OpKind, Ring, RunE
 
 use super::Shard;
 use super::core::Resumed;
+use super::followers::Follower;
 use super::table::{ASK_FILES_MAX, End, OpenAsk};
 use crate::conn::Held;
 use crate::handler::{Arrived, Ask, Handler, JobOutput};
@@ -14,6 +15,7 @@ pub(super) enum Arrival {
     Read(Result<(Vec<u8>, FileStat), FileError>),
     Listed(Result<Box<Listing>, FileError>),
     Ran(Result<JobOutput, RunError>),
+    Over,
 }
 
 impl Arrival {
@@ -26,6 +28,7 @@ impl Arrival {
             Arrival::Listed(Ok(listing)) => use_it(Arrived::Listed(Ok(&listing))),
             Arrival::Listed(Err(error)) => use_it(Arrived::Listed(Err(error))),
             Arrival::Ran(result) => use_it(Arrived::Ran(result)),
+            Arrival::Over => use_it(Arrived::Over),
         }
     }
 }
@@ -49,6 +52,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Ask::List { file } => {
                 entry.in_flight += 1;
                 self.ring.submit(generation_token.with_kind(OpKind::List), Op::List { file });
+            }
+            Ask::After { tag } => {
+                let follower = Follower { index, generation: entry.generation };
+                self.followers.add(tag, follower);
             }
             Ask::Read { file, offset, len } => {
                 let Some(transfer) = self.ring.take_transfer() else {
@@ -172,9 +179,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(mut open) = entry.ask.take() else { return };
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
+        let asked = open.tag;
         let core = &mut self.core;
         core.scratch.connection = entry.state.take();
-        let resumed = arrival.lend(|arrived| core.resume(entry.peer, &open.held, open.tag, arrived, &mut view, stage));
+        let resumed = arrival.lend(|arrived| core.resume(entry.peer, &open.held, asked, arrived, &mut view, stage));
         entry.state = self.core.scratch.connection.take();
         match resumed {
             Resumed::Waits(ask, tag) => {
@@ -196,7 +204,20 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.start_body(index, out);
             }
         }
+        if self.table.get(index).and_then(|entry| entry.ask.as_ref()).is_none_or(|open| open.tag != asked) {
+            self.followers.over(asked);
+        }
         self.settle(index);
+    }
+
+    /// Resumes the exchanges whose wait for another one is over.
+    pub(super) fn serve_followers(&mut self) {
+        while let Some(Follower { index, generation }) = self.followers.next() {
+            let Some(entry) = self.table.get(index) else { continue };
+            if entry.generation == generation && entry.end != End::Cancelling && entry.ask.is_some() {
+                self.resume(index, Arrival::Over);
+            }
+        }
     }
 
     /// A send slot is free for what arrived meanwhile.

@@ -78,7 +78,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let held = entry.conn.take_held();
         let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
         if let Some(stream) = stream {
-            if let Some(file) = stream.file() {
+            if let Some(file) = self.end_version(&stream) {
                 self.ring.submit(close_file, Op::CloseFile { file });
             }
             self.log_stream(&stream);
@@ -86,6 +86,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(open) = ask {
             self.log_abandoned(peer, &open.held);
             self.core.guard(|handler| handler.abandoned(open.tag));
+            self.followers.over(open.tag);
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {

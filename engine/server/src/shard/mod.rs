@@ -9,6 +9,7 @@ mod asks;
 mod close;
 mod core;
 mod drain;
+mod followers;
 mod limits;
 mod log_writer;
 mod logs;
@@ -17,6 +18,7 @@ mod receive;
 mod send;
 mod stream;
 mod table;
+mod versions;
 mod wheel;
 
 pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
@@ -35,9 +37,11 @@ use crate::log::Moment;
 use crate::metrics::Metrics;
 use core::Core;
 use drain::Drain;
+use followers::Followers;
 use logs::Logs;
 use mailbox::Inbox;
 use table::{End, Table};
+use versions::Versions;
 use wheel::Wheel;
 
 /// What a shard is told when it is made.
@@ -101,6 +105,8 @@ pub struct Shard<R: Ring, H: Handler> {
     starved: VecDeque<u32>,
     /// Connections that have input, while the log has no room for their lines.
     logs_waiting: VecDeque<u32>,
+    followers: Followers,
+    versions: Versions,
     /// Memory of inbound buffers, for reuse.
     inbound_pool: Vec<Vec<u8>>,
     listeners: Vec<accept::Accepting>,
@@ -136,6 +142,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             ready: VecDeque::with_capacity(256),
             slots_waiting: VecDeque::new(),
             streams_waiting: VecDeque::new(),
+            followers: Followers::default(),
+            versions: Versions::default(),
             starved: VecDeque::new(),
             logs_waiting: VecDeque::new(),
             inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
@@ -220,6 +228,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.fire_timers();
         self.serve_starved();
         self.serve_waiting_streams();
+        self.serve_followers();
         self.serve_slot_waiters();
         self.flush();
         self.flush_log();
@@ -229,7 +238,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     fn next_deadline(&self) -> Option<Deadline> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.followers.any_due() {
             return Some(Deadline::at(Instant::ORIGIN));
         }
         let next = self

@@ -250,18 +250,22 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     ) {
         let stat = self.ring.measure(file);
         let Some(entry) = self.table.get(index) else { return };
+        let token = entry.token(OpKind::CloseFile, index);
         let Ok(stat) = stat else {
             // What is written leaves, answers before this one among it; then the connection ends short of the promise.
             if let Some(slot) = &entry.slot {
                 self.stages[slot.number()].extend_from_slice(&log);
             }
             entry.end = End::AfterSend { linger: true };
-            let token = entry.token(OpKind::CloseFile, index);
             self.ring.submit(token, Op::CloseFile { file });
             self.core.metrics.aborted += 1;
             return self.drop_inbound(index);
         };
-        self.start_stream(index, Stream::of_file(FileSource::new(file, stat, range), log, close));
+        let shared = self.versions.begin(file, stat);
+        if shared != file {
+            self.ring.submit(token, Op::CloseFile { file });
+        }
+        self.start_stream(index, Stream::of_file(FileSource::new(shared, stat, range), log, close));
     }
 
     /// It goes on when what stands before it has left.

@@ -44,4 +44,13 @@ impl Exchange<'_> {
         self.scratch.job = Some(PlannedJob::new(work));
         Ok(Answered(Waits::Ask(Ask::Job, tag)))
     }
+
+    /// Waits until no exchange of this shard has an ask with the tag `other` open; one must be open now. The handler
+    /// sees to it that no two exchanges wait for each other.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_after(&mut self, tag: u32, other: u32) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::After { tag: other }, tag)))
+    }
 }

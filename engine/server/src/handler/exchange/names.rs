@@ -45,6 +45,7 @@ impl Exchange<'_> {
     }
 
     /// Notes for the access log what a cache had to do with this answer.
+    #[inline]
     pub fn note_cache(&mut self, cache: CacheUse) {
         self.scratch.cache = cache;
     }

@@ -25,8 +25,9 @@ impl FileSource {
         Self { file, stat, next: range.start, end: range.end }
     }
 
-    pub(super) fn file(&self) -> FileId {
-        self.file
+    /// What the file was when the stream began.
+    pub(super) fn version(&self) -> &FileStat {
+        &self.stat
     }
 
     pub(super) fn left(&self) -> u64 {

@@ -8,7 +8,7 @@ mod pull;
 
 use std::time::Duration;
 
-use slipring_ring::{FileId, Instant, Op, OpKind, Ring, SendError, Transfer};
+use slipring_ring::{FileId, FileStat, Instant, Op, OpKind, Ring, SendError, Transfer};
 
 use super::table::End;
 use super::{Shard, moment};
@@ -66,10 +66,10 @@ impl Stream {
         self.begun
     }
 
-    /// The file that has to be closed behind it.
-    pub(super) fn file(&self) -> Option<FileId> {
+    /// What its file was when it began; `None` if it is of none.
+    fn version(&self) -> Option<&FileStat> {
         match &self.source {
-            Source::File(source) => Some(source.file()),
+            Source::File(source) => Some(source.version()),
             Source::Pull(_) => None,
         }
     }
@@ -236,6 +236,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// A stream lets its file go: what has to be closed, if it was the last that read it.
+    pub(super) fn end_version(&mut self, stream: &Stream) -> Option<FileId> {
+        stream.version().and_then(|version| self.versions.end(version))
+    }
+
     /// A stream ended, as far as it got.
     pub(super) fn log_stream(&mut self, stream: &Stream) {
         let at = moment(&self.core.scratch);
@@ -249,7 +254,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(linger) = stream.close {
             entry.end = End::AfterSend { linger };
         }
-        if let Some(file) = stream.file() {
+        if let Some(file) = self.end_version(&stream) {
             self.ring.submit(token, Op::CloseFile { file });
         }
         self.log_stream(&stream);

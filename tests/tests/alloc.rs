@@ -45,7 +45,7 @@ fn rig() -> Rig {
     let anywhere = "127.0.0.1:0".parse().expect("an address");
     let listener =
         Listener::bind(anywhere, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
-    let address = listener.address();
+    let address = listener.address().expect("it is bound to a port");
     let config = ShardConfig { log: Some(SinkId(0)), ..ShardConfig::new(64) };
     let mut uring = UringConfig::new(config.limits.ring.clone());
     (uring.roots, uring.sinks, uring.listeners) = (vec![root], vec![log.into()], vec![listener]);

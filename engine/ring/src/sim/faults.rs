@@ -49,6 +49,8 @@ pub struct FaultPlan {
     pub measure_error: u32,
     /// A log write fails.
     pub write_error: u32,
+    /// A program cannot be started.
+    pub spawn_error: u32,
     /// A file operation goes to a slow disk, for up to [`Self::slow_ns_max`].
     pub slow_file: u32,
     /// The longest time on a slow disk, nanoseconds.
@@ -92,6 +94,7 @@ impl FaultPlan {
             list_error: 0,
             measure_error: 0,
             write_error: 0,
+            spawn_error: 0,
             slow_file: 0,
             slow_ns_max: 0,
             spurious_wake: 0,
@@ -119,6 +122,8 @@ impl FaultPlan {
         plan.late_ns_max = random.pick(&SPANS_NS);
         plan.wall_jump_s_max = random.pick(&[1, 60, 86_400, 400 * 86_400]);
         plan.tick_ns = random.pick(&[100, 1_000, 20_000, 1_000_000]);
+        // Drawn last: the older classes stay as their seeds drew them.
+        plan.spawn_error = draw(&mut random, &HARMFUL_CHANCES);
         plan
     }
 
@@ -128,6 +133,7 @@ impl FaultPlan {
         for class in self.harmful_mut() {
             *class = 0;
         }
+        self.spawn_error = 0;
         self
     }
 

@@ -45,7 +45,7 @@ fn rig(format: &str) -> Rig {
     let anywhere = "127.0.0.1:0".parse().expect("an address");
     let listener =
         Listener::bind(anywhere, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
-    let address = listener.address();
+    let address = listener.address().expect("it is bound to a port");
     let format = Arc::new(format.parse().expect("a format"));
     let logs = LogConfig { format, ..LogConfig::to(SinkId(0)) };
     let config = ShardConfig { logs, ..ShardConfig::new(64) };

@@ -1,5 +1,5 @@
+//! Hello.
 use slipring::{Commands, Error, Exchange, Handler, Reply, Server};
-
 struct Hello;
 impl Handler for Hello {
     const COMMANDS: Commands<Self> = Commands::new().on("GET", Self::do_get);

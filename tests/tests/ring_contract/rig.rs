@@ -47,7 +47,16 @@ const QUIET: Duration = Duration::from_millis(30);
 impl<W: World> Rig<W> {
     /// A fresh world.
     pub fn new() -> Self {
-        Self { world: W::new(), starved: 0, in_flight: HashSet::new(), seen: VecDeque::new() }
+        Self::of(W::new())
+    }
+
+    /// A fresh world with a launcher.
+    pub fn with_programs() -> Self {
+        Self::of(W::with_programs())
+    }
+
+    fn of(world: W) -> Self {
+        Self { world, starved: 0, in_flight: HashSet::new(), seen: VecDeque::new() }
     }
 
     /// The ring.

@@ -39,7 +39,7 @@ impl Server {
         }
         for &(mut address) in &self.optional {
             if address.port() == 0 {
-                address.set_port(probes.first().map_or(0, |first| first.address().port()));
+                address.set_port(probes.first().and_then(Listener::address).map_or(0, |first| first.port()));
             }
             match Listener::bind_within(address, &alone, PORT_PATIENCE) {
                 Ok(probe) => probes.push(probe),
@@ -48,7 +48,7 @@ impl Server {
                 Err(_) => {}
             }
         }
-        Ok(probes.iter().map(Listener::address).collect())
+        Ok(probes.iter().filter_map(Listener::address).collect())
     }
 
     /// Starts every shard and waits until all are ready.

@@ -306,6 +306,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Outcome::Woken => self.on_woken(),
             // A server never connects; a cancelled operation tells its own end.
             Outcome::Cancelled(_) | Outcome::Connected(_) => {}
+            Outcome::Discarded(_)
+            | Outcome::Spooled(_)
+            | Outcome::Stored(..)
+            | Outcome::Spawned(_)
+            | Outcome::Exited(_)
+            | Outcome::PipeRead(..)
+            | Outcome::PipeWritten(..) => unreachable!("nothing here submits these yet"),
         }
     }
 

@@ -88,7 +88,26 @@ fn read_answer(stream: &mut TcpStream, answer: &mut [u8]) -> std::io::Result<usi
 
 #[test]
 fn a_cached_file_is_served_without_allocating() {
-    let Rig { mut shard, address, directory } = rig();
+    check("python");
+}
+
+#[test]
+fn a_combined_line_allocates_nothing() {
+    check("combined");
+}
+
+#[test]
+fn a_json_line_allocates_nothing() {
+    check("json");
+}
+
+#[test]
+fn a_template_allocates_nothing() {
+    check("{client} {path} {query} {field:accept} {cache} {wire_bytes} {first_byte_us} {ts}");
+}
+
+fn check(format: &str) {
+    let Rig { mut shard, address, directory } = rig(format);
     let answered = Arc::new(AtomicU64::new(0));
     let client = thread::spawn({
         let answered = answered.clone();
@@ -107,7 +126,7 @@ fn a_cached_file_is_served_without_allocating() {
     let _ = client.join();
     let lines = fs::read_to_string(directory.path().join("access.log")).expect("the log").lines().count() as u64;
     println!(
-        "{COUNTED} requests: {} allocations; {COUNTED} with a revalidation: {}",
+        "{format}: {COUNTED} requests: {} allocations; {COUNTED} with a revalidation: {}",
         hits.count_total, revalidated.count_total
     );
     assert!(lines >= WARM_UP + COUNTED, "the access log is on: {lines} lines");

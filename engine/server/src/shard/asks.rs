@@ -75,10 +75,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// Hands a job to the worker pool, with the request's body.
     fn start_job(&mut self, index: u32) {
         let now = self.ring.now();
+        let body = self.lend_body(index);
         let Some(entry) = self.table.get(index) else { return };
         let token = entry.token(OpKind::Run, index);
         let (Some(job), Some(open)) = (self.core.scratch.job.take(), &mut entry.ask) else { return };
-        let (task, result) = job.begin(std::mem::take(&mut open.held.body));
+        let (task, result) = job.begin(body);
         open.job = Some(result);
         entry.conn.begin_job(now, &self.core.rules);
         entry.in_flight += 1;
@@ -207,6 +208,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if self.table.get(index).and_then(|entry| entry.ask.as_ref()).is_none_or(|open| open.tag != asked) {
             self.followers.over(asked);
         }
+        self.release_spool(index);
         self.settle(index);
     }
 

@@ -144,7 +144,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn serve_waiting_streams(&mut self) {
         for _ in 0..self.streams_waiting.len() {
             let Some(index) = self.streams_waiting.pop_front() else { return };
-            if self.retry_read(index) {
+            if self.retry_read(index) || self.retry_store(index) {
                 continue;
             }
             let waits = self.table.get(index).is_some_and(|e| e.stream.as_ref().is_some_and(|s| s.waiting));

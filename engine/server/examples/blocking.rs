@@ -1,7 +1,7 @@
 //! Work that blocks: it runs in the worker pool, and nobody else waits for it.
 //!
 //! `cargo run --example blocking`, then `curl http://127.0.0.1:8000/slow` and, meanwhile, `curl http://127.0.0.1:8000/`;
-//! `curl -d 'some text' http://127.0.0.1:8000/` counts the bytes of a body in a job.
+//! `curl -d 'some text' http://127.0.0.1:8000/` counts the bytes of a body of any size in a job.
 
 use std::io;
 use std::thread;
@@ -16,7 +16,9 @@ const NAP: u32 = 1;
 const COUNT: u32 = 2;
 
 impl Handler for Clerk {
-    const COMMANDS: Commands<Self> = Commands::new().on("GET", Self::do_get).on("POST", Self::do_post);
+    // Bodies of up to 1 GiB; beyond 64 KiB they wait in a file, which the job reads.
+    const COMMANDS: Commands<Self> =
+        Commands::new().on("GET", Self::do_get).on("POST", Self::do_post).spool_bytes_max(1 << 30);
 
     fn resume(&mut self, x: &mut Exchange, tag: u32, arrived: Arrived) -> Reply {
         // A job that panicked or found no worker is answered with 500 or 503 by these question marks.

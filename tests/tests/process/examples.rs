@@ -156,6 +156,33 @@ fn blocking() {
     assert_eq!(fast.ask(&body).body, b"100000 bytes\n");
 }
 
+/// 100 MB through a spool into a job that counts them, by length and in chunks: memory stays flat.
+#[test]
+fn a_body_of_any_size_is_read_in_a_job() {
+    const BYTES: usize = 100 << 20;
+    let server = Server::example("blocking", &[]);
+    let mut client = server.client();
+    let before = server.status("VmHWM");
+    let piece = vec![b'x'; 1 << 20];
+    client.send(&request("POST", "/", &format!("Content-Length: {BYTES}\r\n")));
+    for _ in 0..BYTES / piece.len() {
+        client.send(&piece);
+    }
+    assert_eq!(client.response().expect("an answer").body, format!("{BYTES} bytes\n").into_bytes());
+    client.send(&request("POST", "/", "Transfer-Encoding: chunked\r\n"));
+    for _ in 0..BYTES / piece.len() {
+        client.send(format!("{:x}\r\n", piece.len()).as_bytes()).send(&piece).send(b"\r\n");
+    }
+    client.send(b"0\r\n\r\n");
+    assert_eq!(client.response().expect("an answer").body, format!("{BYTES} bytes\n").into_bytes());
+    let kilobytes = server.status("VmHWM") - before;
+    println!("{} MiB twice through a spool: the peak of memory rose by {kilobytes} KiB", BYTES >> 20);
+    assert!(kilobytes < 20_000, "{kilobytes} KiB more");
+    // Beyond the limit it is refused before it is sent; the spools are gone.
+    let refused = server.client().ask(&request("POST", "/", &format!("Content-Length: {}\r\n", (1u64 << 30) + 1)));
+    assert_eq!(refused.status, 413);
+}
+
 /// A peer that leaves while its job runs takes nothing with it.
 #[test]
 fn who_leaves_its_job_leaves_nothing_behind() {

@@ -42,9 +42,7 @@ use std::time::Duration;
 /// Submission, completion, owned memory and time, for one shard.
 ///
 /// A ring is used from one thread. Every submission ends in exactly one completion without `more`. Of the kinds that
-/// lend memory or stay armed (accept, receive, send, stream, poll, open, read, list, write, connect, run), at most one is in
-/// flight for a token slot.
-/// lend memory or stay armed (accept, receive, discard, send, stream, poll, open, read, list, write, connect, and those
+/// lend memory or stay armed (accept, receive, discard, send, stream, poll, open, read, list, write, connect, run, those
 /// of spools, programs and pipes but for reap and close), at most one is in flight for a token slot.
 pub trait Ring {
     /// Hands an operation over. It never fails: what the submission queue cannot take waits in the ring, in order, and

@@ -87,7 +87,7 @@ impl Work {
         }
     }
 
-    /// Whether a disk or a worker takes its time over it.
+    /// Whether a disk, a worker or a launcher takes its time over it.
     pub(super) fn may_be_slow(&self) -> bool {
         matches!(
             self,

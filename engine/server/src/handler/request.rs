@@ -6,6 +6,7 @@ use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
 use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
+use slipring_wire::target::one_slash;
 use slipring_wire::version::Version;
 
 use super::ErrorPage;
@@ -30,8 +31,14 @@ impl<'a> Request<'a> {
         self.head.method(self.bytes)
     }
 
-    /// The request target as sent, percent-encoded, with its query (row S18).
+    /// The request target, percent-encoded, with its query (row S18). Of several slashes at its start one is left: what
+    /// begins with two would be another host's address wherever it is sent back (row R19).
     pub fn path(&self) -> &'a [u8] {
+        one_slash(self.raw_target())
+    }
+
+    /// The request target as sent.
+    pub fn raw_target(&self) -> &'a [u8] {
         self.head.target(self.bytes)
     }
 

@@ -27,8 +27,8 @@ impl Arrival {
             Arrival::Read(Err(error)) => use_it(Arrived::Read(Err(error))),
             Arrival::Listed(Ok(listing)) => use_it(Arrived::Listed(Ok(&listing))),
             Arrival::Listed(Err(error)) => use_it(Arrived::Listed(Err(error))),
-            Arrival::Ran(result) => use_it(Arrived::Ran(result)),
             Arrival::Over => use_it(Arrived::Over),
+            Arrival::Ran(result) => use_it(Arrived::Ran(result)),
         }
     }
 }

@@ -104,10 +104,10 @@ pub struct Shard<R: Ring, H: Handler> {
     slots_waiting: VecDeque<u32>,
     streams_waiting: VecDeque<u32>,
     starved: VecDeque<u32>,
-    /// Connections that have input, while the log has no room for their lines.
-    logs_waiting: VecDeque<u32>,
     followers: Followers,
     versions: Versions,
+    /// Connections that have input, while the log has no room for their lines.
+    logs_waiting: VecDeque<u32>,
     /// Memory of inbound buffers, for reuse.
     inbound_pool: Vec<Vec<u8>>,
     listeners: Vec<accept::Accepting>,

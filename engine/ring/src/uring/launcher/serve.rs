@@ -88,6 +88,8 @@ impl Serving<'_> {
             }
             self.programs.retain_mut(|program| !(program.ended && program.forgotten && program.reap()));
         }
+        // All were killed when their rings went: whoever waits for this process finds them gone.
+        self.programs.iter_mut().for_each(|program| _ = program.reap());
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Errors, with a page that explains them.
 
+use slipring_wire::response::Status;
+
 use super::Exchange;
 use crate::handler::{ErrorPage, Explained, HandlerError, Reply};
 
@@ -34,8 +36,9 @@ impl Exchange<'_> {
     }
 
     fn begin_error(&mut self, code: u16, message: Option<&str>) -> Result<(), HandlerError> {
-        self.send_response_with(code, message)?;
-        let said = message.unwrap_or_else(|| known(self.status.phrase()));
+        let status = Status::new(code).ok_or(HandlerError::InvalidStatus(code))?;
+        let said = message.unwrap_or_else(|| known(status, status.phrase()));
+        self.send_response_with(code, Some(said))?;
         self.log_error(format_args!("code {code}, message {said}"));
         Ok(())
     }
@@ -44,8 +47,8 @@ impl Exchange<'_> {
         if !self.status.has_body() {
             return self.end_headers(b"");
         }
-        let message = message.unwrap_or_else(|| known(self.status.phrase()));
-        let explain = explain.unwrap_or_else(|| known(self.status.explain()));
+        let message = message.unwrap_or_else(|| known(self.status, self.status.phrase()));
+        let explain = explain.unwrap_or_else(|| known(self.status, self.status.explain()));
         let explained = Explained { code, message, explain };
         let how = &self.site.error_page;
         let page = how.render(explained);
@@ -63,7 +66,7 @@ impl Exchange<'_> {
 /// What stands in a head behind the fields of an error: its media type, its length, the connection, the empty line.
 const REST_OF_HEAD_BYTES: usize = 128;
 
-/// Row E7: a code without a phrase or explanation.
-fn known(text: &'static str) -> &'static str {
-    if text.is_empty() { "???" } else { text }
+/// Row E7: a code that nobody knows has neither phrase nor explanation. Some that are known have no explanation.
+fn known(status: Status, text: &'static str) -> &'static str {
+    if status.phrase().is_empty() { "???" } else { text }
 }

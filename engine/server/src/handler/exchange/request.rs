@@ -21,9 +21,14 @@ impl<'a> Exchange<'a> {
         self.request.command()
     }
 
-    /// The request target as sent: percent-encoded, with its query (row S18).
+    /// The request target: percent-encoded, with its query (row S18), and one slash where several began it (row R19).
     pub fn path(&self) -> &'a [u8] {
         self.request.path()
+    }
+
+    /// The request target as sent.
+    pub fn raw_target(&self) -> &'a [u8] {
+        self.request.raw_target()
     }
 
     /// The version of the request.

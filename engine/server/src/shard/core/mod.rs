@@ -27,6 +27,8 @@ pub(super) struct Core<H: Handler> {
     head: RequestHead,
     /// A head without a request, for answers to what is none.
     blank: RequestHead,
+    /// The same for what asked by HEAD.
+    blank_head: RequestHead,
     /// Memory of requests that outlive their buffer, for reuse.
     held: Vec<Held>,
     /// What a request's log line looks like; `None`: requests get none.
@@ -114,6 +116,7 @@ impl<H: Handler> Core<H> {
             scratch: Scratch::new(),
             head: RequestHead::new(),
             blank: RequestHead::new(),
+            blank_head: refuse::asked_by_head(),
             held: Vec::with_capacity(HELD_KEPT_MAX),
             format,
             begun: Instant::ORIGIN,

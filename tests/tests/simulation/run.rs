@@ -353,7 +353,7 @@ impl<P: Play> Scene<P> {
             log.len()
         };
         let lines: Vec<&[u8]> = log[..end].split_inclusive(|&byte| byte == b'\n').collect();
-        let torn = lines.iter().find(|line| !line.ends_with(b"\n") || line.iter().filter(|b| **b == b'[').count() == 0);
+        let torn = lines.iter().find(|line| !line.ends_with(b"\n") || !line.contains(&b'['));
         match torn {
             Some(line) => Err(format!("a torn log line: {}", line.escape_ascii())),
             None if lines.len() as u64 != counted => {

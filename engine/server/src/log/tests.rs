@@ -15,23 +15,25 @@ const WALL: Wall = Wall { secs: 1_795_439_452, nanos: 7_900_000 };
 fn record(peer: &str) -> AccessRecord {
     AccessRecord {
         peer: peer.parse().map_or(Peer::Unknown, Peer::Ip),
-        begun: Instant::ORIGIN.plus(Duration::from_micros(500)),
-        first_byte: Some(Instant::ORIGIN.plus(Duration::from_micros(700))),
-        start: 100,
-        head_bytes: 10,
-        body_bytes: 13,
         status: 200,
         cache: CacheUse::Hit,
+        sending: Sending {
+            begun: Instant::ORIGIN.plus(Duration::from_micros(500)),
+            first_byte: Some(Instant::ORIGIN.plus(Duration::from_micros(700))),
+            start: 100,
+            head_bytes: 10,
+            body_bytes: 13,
+        },
     }
 }
 
 fn written(format: &Format, stage: &[u8], left: Left) -> String {
     let date = DateCache::new(WALL.secs);
-    let at = Moment { now: Instant::ORIGIN.plus(Duration::from_micros(2000)), wall: WALL, date: &date };
+    let at = Moment { now: Instant::ORIGIN.plus(Duration::from_millis(2)), wall: WALL, date: &date };
     let mut line = Vec::new();
     for staged in Records(stage) {
         match staged {
-            Staged::Access(record, texts) => format.write(&mut line, &record, texts, left, at),
+            Staged::Access(sending, begun) => format.finish(&mut line, begun, &sending, left, at),
             Staged::Message(peer, text) => format.message(&mut line, peer, at, text),
         }
     }
@@ -115,7 +117,7 @@ fn templates() {
 fn bytes_that_left() {
     let format: Format = "{body_bytes} {wire_bytes} {aborted} {first_byte_us}".parse().expect("a template");
     let mut never_begun = record("");
-    never_begun.first_byte = None;
+    never_begun.sending.first_byte = None;
     for (left, expected) in [
         (Left::Sent(123), "13 23 false 200\n"),
         (Left::Sent(5000), "13 23 false 200\n"),

@@ -117,9 +117,9 @@ impl Logs {
     ) {
         for staged in Records(stage) {
             match staged {
-                Staged::Access(record, texts) => {
+                Staged::Access(sending, begun) => {
                     self.line.clear();
-                    self.format.write(&mut self.line, &record, texts, left, at);
+                    self.format.finish(&mut self.line, begun, &sending, left, at);
                     self.append_access(ring, at.now, metrics);
                 }
                 Staged::Message(peer, text) => self.message(ring, peer, text, at, metrics),

@@ -30,6 +30,7 @@ pub use op::{
 pub use outcome::{
     AcceptError, ChildError, ConnectError, FileError, PipeError, RecvError, RingLost, RunError, SendError, SpawnError,
 };
+pub use task::FileReader;
 pub use time::{Deadline, Instant, Wall};
 pub use token::{OpKind, OpToken};
 pub use waker::{Wake, Waker};
@@ -41,7 +42,7 @@ use std::time::Duration;
 /// Submission, completion, owned memory and time, for one shard.
 ///
 /// A ring is used from one thread. Every submission ends in exactly one completion without `more`. Of the kinds that
-/// lend memory or stay armed (accept, receive, discard, send, stream, poll, open, read, list, write, connect, run, and those
+/// lend memory or stay armed (accept, receive, discard, send, stream, poll, open, read, list, write, connect, run, those
 /// of spools, programs and pipes but for reap and close), at most one is in flight for a token slot.
 pub trait Ring {
     /// Hands an operation over. It never fails: what the submission queue cannot take waits in the ring, in order, and
@@ -148,6 +149,12 @@ pub trait Ring {
     /// # Errors
     /// [`FileError::Io`] as the kernel says.
     fn measure(&mut self, file: FileId) -> Result<FileStat, FileError>;
+
+    /// An open file for another thread, which may block on it.
+    ///
+    /// # Errors
+    /// When no descriptor is left for it.
+    fn share(&mut self, file: FileId) -> Result<FileReader, FileError>;
 
     /// The other end of an accepted or connected socket.
     fn peer(&self, socket: Socket) -> Peer;

@@ -437,6 +437,7 @@ fn shard_config(random: &mut Random) -> ShardConfig {
         limits: heads,
         discard_bytes_max: requests::DISCARD_BYTES_MAX as u64,
         turn_requests_max: random.pick(&[1, 3, 64]),
+        spool_piece_bytes: random.pick(&[50, 300, 2000, 20_000]),
         ..Rules::COMMAND
     };
     let logs = log_config(random);

@@ -146,6 +146,7 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::Read { .. } => OpKind::Read,
         Op::List { .. } => OpKind::List,
         Op::Write { .. } => OpKind::Write,
+        Op::Run { .. } => OpKind::Run,
         Op::Connect { .. } | Op::ConnectUnix { .. } => OpKind::Connect,
         Op::Discard { .. } => OpKind::Discard,
         Op::Spool => OpKind::Spool,
@@ -156,7 +157,6 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::ReadPipe { .. } => OpKind::ReadPipe,
         Op::WritePipe { .. } => OpKind::WritePipe,
         Op::ClosePipe { .. } => OpKind::ClosePipe,
-        Op::Run { .. } => OpKind::Run,
     }
 }
 

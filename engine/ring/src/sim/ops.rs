@@ -78,12 +78,12 @@ impl Work {
             | Work::Open { .. }
             | Work::Write { .. }
             | Work::Connect { .. }
+            | Work::Run { .. }
             | Work::ConnectUnix { .. }
             | Work::Spool
             | Work::Spawn { .. }
             | Work::AwaitExit { .. }
-            | Work::Reap { .. }
-            | Work::Run { .. } => Busy::Nothing,
+            | Work::Reap { .. } => Busy::Nothing,
         }
     }
 

@@ -102,11 +102,10 @@ impl Format {
         let outcome = Outcome::of(sending, left, at.now);
         let mut behind = 0;
         for (hole, &(late, style)) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
-            let [a, b, c, d, e, f, g, h] = *hole;
-            let (from, to) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
-            line.extend_from_slice(&text[behind..from as usize]);
+            let both = u64::from_le_bytes(*hole);
+            line.extend_from_slice(&text[behind..both as u32 as usize]);
             fill(line, late, style, sending, &outcome, at);
-            behind = to as usize;
+            behind = (both >> 32) as usize;
         }
         line.extend_from_slice(&text[behind..]);
         line

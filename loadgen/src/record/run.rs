@@ -96,6 +96,8 @@ pub struct CpuUse {
 pub struct TargetUse {
     /// Of all of them together.
     pub cpu: CpuUse,
+    /// The CPU time is right within this many nanoseconds; `None` if processes ended uncounted.
+    pub within_ns: Option<u64>,
     /// How they were found: the listening socket, `--target-pid` or `--target-cgroup`.
     pub found_by: String,
     /// Their numbers at the end.

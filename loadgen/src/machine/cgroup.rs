@@ -16,7 +16,7 @@ impl CpuGroup {
     /// The group that a user names: a directory, or its path below the mount as `/proc/PID/cgroup` writes it.
     pub fn named(name: &str) -> Option<Self> {
         let below = name.trim_start_matches('/');
-        let mounted = mounts().into_iter().filter(|mount| mount.counts_cpu()).map(|mount| mount.directory.join(below));
+        let mounted = mounts().into_iter().filter(Mount::counts_cpu).map(|mount| mount.directory.join(below));
         let mut found = std::iter::once(PathBuf::from(name)).chain(mounted).map(|directory| Self { directory });
         found.find(|group| group.cpu_ns().is_some())
     }
@@ -133,9 +133,10 @@ fn own_directory(mount: &Mount, membership: &str) -> Option<Vec<PathBuf>> {
     let path = membership.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (controllers, path) = (parts.next()?, parts.next()?);
-        let is_ours = match mount.controllers.is_empty() {
-            true => controllers.is_empty(),
-            false => controllers.split(',').any(|name| name == "cpu" && mount.controllers.iter().any(|c| c == name)),
+        let is_ours = if mount.controllers.is_empty() {
+            controllers.is_empty()
+        } else {
+            controllers.split(',').any(|name| name == "cpu" && mount.controllers.iter().any(|other| other == name))
         };
         is_ours.then_some(path)
     })?;

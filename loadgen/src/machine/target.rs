@@ -145,11 +145,11 @@ fn unix_inodes(text: &str, wanted: &Path) -> Vec<u64> {
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let wanted = real(wanted);
     let inode = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let listens = u32::from_str_radix(fields.get(3)?, 16).ok()? & ACCEPTS != 0;
-        // The path is the rest of the line and may hold spaces.
-        let path = line.splitn(2, fields.get(6)?).nth(1)?.trim_start();
-        (listens && real(Path::new(path)) == wanted).then_some(fields.get(6)?.parse().ok()?)
+        // `Num: RefCount Protocol Flags Type St Inode Path`, where the inode is padded and the path may hold spaces.
+        let mut fields = line.splitn(7, ' ');
+        let listens = u32::from_str_radix(fields.nth(3)?, 16).ok()? & ACCEPTS != 0;
+        let (inode, path) = fields.nth(2)?.trim_start().split_once(' ')?;
+        (listens && real(Path::new(path)) == wanted).then_some(inode.parse().ok()?)
     };
     text.lines().skip(1).filter_map(inode).collect()
 }
@@ -211,11 +211,11 @@ mod tests {
     #[test]
     fn unix_sockets_that_listen() {
         let text = "Num RefCount Protocol Flags Type St Inode Path
-0000000000000000: 00000002 00000000 00010000 0001 01 777 /run/a b.sock
+0000000000000000: 00000002 00000000 00010000 0001 01    77 /run/a b.sock
 0000000000000000: 00000003 00000000 00000000 0001 03 888 /run/a b.sock
 0000000000000000: 00000002 00000000 00010000 0001 01 999 @abstract
 0000000000000000: 00000003 00000000 00000000 0001 03 1000\n";
-        assert_eq!(unix_inodes(text, Path::new("/run/a b.sock")), [777]);
+        assert_eq!(unix_inodes(text, Path::new("/run/a b.sock")), [77]);
         assert_eq!(unix_inodes(text, Path::new("/run/a")), [] as [u64; 0]);
     }
 

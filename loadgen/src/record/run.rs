@@ -161,6 +161,8 @@ pub struct RunRecord {
     pub stages: Vec<Stage>,
     /// Requests of the warm-up that were still due when the measure phase began.
     pub backlog_at_start: u64,
+    /// How long writing the progress line waited for whoever reads it.
+    pub report_wait_ns: u64,
     /// Any answer at all, the warm-up's included.
     pub answered: bool,
     /// The first failure to connect, for the message when nothing was answered.

@@ -9,5 +9,6 @@ pub mod cli;
 pub mod drive;
 pub mod machine;
 pub mod plan;
+pub mod plot;
 pub mod record;
 pub mod report;

@@ -10,5 +10,6 @@ pub mod drive;
 pub mod judge;
 pub mod machine;
 pub mod plan;
+pub mod plot;
 pub mod record;
 pub mod report;

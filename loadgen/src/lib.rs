@@ -6,8 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod compare;
 pub mod drive;
 pub mod machine;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod sweep;

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod drive;
 pub mod machine;
 pub mod plan;
+pub mod plot;
 pub mod record;
 pub mod report;
 pub mod sweep;

@@ -14,7 +14,8 @@ use clap::Parser;
 
 use crate::plan::Plan;
 use crate::record::RunRecord;
-use crate::{drive, machine, report};
+use crate::report::{Paint, Report};
+use crate::{drive, machine};
 use options::Options;
 
 /// The run is valid.
@@ -116,9 +117,10 @@ fn exit_status(run: &RunRecord) -> u8 {
 
 /// Standard output carries what was asked for: the JSON if it goes there, else the text.
 fn write_reports(options: &Options, run: &RunRecord, words: &[String], status: u8) -> Result<(), Failure> {
-    let text = report::text(run);
+    let report = Report::new(run, words, status);
+    let text = report.text(Paint::Plain);
     let Some(path) = &options.json else { return print(&text) };
-    let json = format!("{:#}\n", report::json(run, words, status));
+    let json = report.json();
     if path == STANDARD_OUTPUT {
         eprint!("{text}");
         return print(&json);

@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod compare;
 pub mod drive;
+pub mod judge;
 pub mod machine;
 pub mod plan;
 pub mod plot;

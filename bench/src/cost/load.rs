@@ -27,6 +27,8 @@ pub(super) struct Sample {
     pub(super) rate: f64,
     /// CPU microseconds of the server per request.
     pub(super) server_us: f64,
+    /// The same of the null responder, before and after.
+    pub(super) base_us: f64,
     /// CPU microseconds of the load generator per request.
     pub(super) load_us: f64,
 }
@@ -71,9 +73,11 @@ impl Load {
             return Err(CostError::Interrupted);
         }
         check(arm, pipeline, &run)?;
+        let server_us = run.target_us_per_request().ok_or(CostError::NoCpuTime(arm.name))?;
         Ok(Sample {
             rate: run.rate(),
-            server_us: run.target_us_per_request().ok_or(CostError::NoCpuTime(arm.name))?,
+            server_us,
+            base_us: server_us,
             load_us: run.generator_us_per_request().ok_or(CostError::NoCpuTime("the load generator"))?,
         })
     }

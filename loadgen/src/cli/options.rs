@@ -71,7 +71,7 @@ pub(super) struct Options {
 
 /// Cores by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cores(Vec<usize>);
+pub(super) struct Cores(pub(super) Vec<usize>);
 
 /// The kernel's usual CPU_SETSIZE, beyond which `core_affinity` panics.
 const CORES_MAX: usize = 1024;
@@ -106,7 +106,7 @@ impl Options {
     }
 }
 
-fn parse_cores(text: &str) -> Result<Cores, String> {
+pub(super) fn parse_cores(text: &str) -> Result<Cores, String> {
     let number = |text: &str| match text.trim().parse::<usize>() {
         Ok(core) if core < CORES_MAX => Ok(core),
         _ => Err(format!("'{text}' is not a core; write 1 or 1,3 or 2-5")),

@@ -122,7 +122,7 @@ impl Connections {
 
 impl Requests {
     fn of(run: &RunRecord) -> Self {
-        let record::Requests { due, sent, completed, failed, unanswered, shed, dropped } = run.record.requests;
+        let record::Requests { due, sent, completed, failed, unanswered, shed, dropped, .. } = run.record.requests;
         // A closed loop has no schedule: what left was due.
         let due = if is_open(run) { due } else { sent };
         Self { due, sent, completed, ok: run.record.ok(), failed, unanswered, shed, dropped }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod compare;
 pub mod drive;
 pub mod judge;
 pub mod machine;
@@ -13,3 +14,4 @@ pub mod plan;
 pub mod plot;
 pub mod record;
 pub mod report;
+pub mod sweep;

@@ -1,10 +1,13 @@
 //! The command line: words in, a plan, a run, a report, an exit status.
 
+pub mod compare;
 mod hints;
+mod load;
 mod options;
+mod output;
+pub mod sweep;
 
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,13 +20,18 @@ use crate::record::RunRecord;
 use crate::report::{Paint, Report};
 use crate::{drive, machine};
 use options::Options;
+use output::Output;
 
 /// The run is valid.
 const EXIT_OK: u8 = 0;
 /// Usage, a bad URL, a limit that is too low.
 const EXIT_USAGE: u8 = 2;
+/// The result is invalid, or suspect with `--strict`.
+const EXIT_INVALID: u8 = 3;
 /// The target never answered.
 const EXIT_NO_ANSWER: u8 = 4;
+/// A comparison cannot tell, with `--require-answer`.
+const EXIT_NOT_TOLD: u8 = 5;
 /// Ctrl-C ended the run; its report is still written.
 const EXIT_INTERRUPTED: u8 = 130;
 
@@ -33,11 +41,22 @@ const STANDARD_OUTPUT: &str = "-";
 /// The whole program.
 pub fn main() -> ExitCode {
     let words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    // A host of that name is `http://compare`.
+    match words.get(1).map(String::as_str) {
+        Some("compare") => return compare::main(&words),
+        Some("sweep") => return sweep::main(&words),
+        _ => {}
+    }
     let options = match Options::try_parse_from(&words) {
         Ok(options) => options,
         Err(error) => return explain(&error, &words),
     };
-    match perform(&options, &words) {
+    finish(perform(&options, &words))
+}
+
+/// The end of the process: what failed is said, the status is returned.
+fn finish(performed: Result<u8, Failure>) -> ExitCode {
+    match performed {
         Ok(status) => ExitCode::from(status),
         Err(Failure { message, status }) => {
             eprintln!("slipring-load: {message}");
@@ -47,15 +66,26 @@ pub fn main() -> ExitCode {
 }
 
 /// One line for the user, and how the process ends.
-struct Failure {
-    message: String,
-    status: u8,
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// For the user.
+    pub message: String,
+    /// See `docs/INTERFACES.md`.
+    pub status: u8,
 }
 
 impl Failure {
     fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), status: EXIT_USAGE }
     }
+}
+
+/// A seed that differs from run to run; it is printed, so that a run can be had again.
+#[expect(clippy::disallowed_methods, reason = "where the command line gives no seed, the wall clock does")]
+fn seed() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // Six digits can be typed.
+    since.map_or(1, |since| u64::from(since.subsec_micros()))
 }
 
 /// A wrong word, with a hint where another tool's habit is behind it; also `--help` and `--version`.
@@ -71,7 +101,7 @@ fn explain(error: &clap::Error, words: &[String]) -> ExitCode {
 }
 
 fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
-    let addresses = resolve(options)?;
+    let addresses = load::resolve(&options.url)?;
     let plan = options.plan(&addresses);
     plan.check(machine::descriptors_max().unwrap_or(u64::MAX)).map_err(|error| Failure::usage(error.to_string()))?;
     if plan.target_pid.is_some_and(|pid| machine::process_cpu_ns(pid).is_none()) {
@@ -85,14 +115,6 @@ fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
         return Err(Failure { message: no_answer(&plan, &run), status });
     }
     Ok(status)
-}
-
-fn resolve(options: &Options) -> Result<Vec<SocketAddr>, Failure> {
-    let target = &options.url;
-    let unknown = |what: String| Failure { message: format!("{}: {what}", target.host), status: EXIT_NO_ANSWER };
-    let found = (target.host.as_str(), target.port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
-    let addresses: Vec<SocketAddr> = found.collect();
-    if addresses.is_empty() { Err(unknown("the name has no address".to_owned())) } else { Ok(addresses) }
 }
 
 /// A flag that SIGINT and SIGTERM raise; the second of them ends the process at once.

@@ -8,6 +8,7 @@ mod distributions;
 pub mod document;
 mod figure;
 mod hgrm;
+mod html;
 mod markdown;
 mod table;
 mod text;
@@ -66,5 +67,10 @@ impl Report {
     /// `--summary-md`: a summary for the pages of a CI.
     pub fn summary_md(&self) -> String {
         markdown::markdown(&self.run)
+    }
+
+    /// `--html`: one page that stands alone.
+    pub fn html(&self) -> String {
+        html::run_page(self)
     }
 }

@@ -4,7 +4,6 @@
 //! test waits for an event with a deadline that is generous, and fails with what it was waiting for. Where a program to
 //! compare with is missing (curl, Python, nginx, prlimit), a test prints so and passes.
 #![allow(clippy::disallowed_methods, reason = "a process is watched from outside, by the clock on the wall")]
-#![allow(clippy::pedantic, clippy::type_complexity, dropping_references, reason = "a test says it as it reads best")]
 
 #[path = "process/client.rs"]
 mod client;

@@ -19,6 +19,8 @@ mod sending;
 mod sim_world;
 #[path = "ring_contract/sockets.rs"]
 mod sockets;
+#[path = "ring_contract/tasks.rs"]
+mod tasks;
 #[path = "ring_contract/uring_world.rs"]
 mod uring_world;
 #[path = "ring_contract/world.rs"]
@@ -81,6 +83,10 @@ on_every_ring! {
     sockets::connecting_reaches_a_listener,
     sockets::connecting_to_nobody_is_refused,
     sockets::a_drained_listener_gives_up_its_queue,
+    tasks::a_task_runs_beside_the_ring,
+    tasks::what_a_task_did_is_seen_behind_its_end,
+    tasks::a_panic_ends_its_task_only,
+    tasks::a_cancelled_task_ends_once,
 }
 
 /// A lost handle is loud where it can be: in debug builds.

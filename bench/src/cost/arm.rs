@@ -79,6 +79,11 @@ impl Arms {
         Ok(arms)
     }
 
+    /// The arms that others are divided by.
+    pub(super) fn bases(&self) -> impl Iterator<Item = usize> {
+        (0..self.list.len()).filter(|&index| self.list[index].role == Role::Base)
+    }
+
     /// Where the arm's server listens.
     pub(super) fn address(&self, arm: &Arm) -> SocketAddr {
         self.servers[arm.server].address

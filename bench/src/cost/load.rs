@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use slipring_load::drive;
-use slipring_load::plan::{Plan, Target};
+use slipring_load::plan::{Plan, Request, Target};
 use slipring_load::record::RunRecord;
 
 use super::CostError;
@@ -27,6 +27,8 @@ pub(super) struct Sample {
     pub(super) rate: f64,
     /// CPU microseconds of the server per request.
     pub(super) server_us: f64,
+    /// The same of the null responder, before and after.
+    pub(super) base_us: f64,
     /// CPU microseconds of the load generator per request.
     pub(super) load_us: f64,
 }
@@ -36,13 +38,15 @@ pub(super) const HOST: &str = "bench";
 
 /// The bytes of one request.
 pub(super) fn request(path: &str) -> Vec<u8> {
-    plan(SocketAddr::from(([127, 0, 0, 1], 80)), path).request()
+    let plan = plan(SocketAddr::from(([127, 0, 0, 1], 80)), path);
+    plan.mix(0).ok().and_then(|mix| mix.only().map(<[u8]>::to_vec)).expect("one request that never changes")
 }
 
 fn plan(address: SocketAddr, path: &str) -> Plan {
     let host = format!("Host: {HOST}").parse().expect("a field line");
     let target = Target { host: address.ip().to_string(), port: address.port(), path: path.to_owned() };
-    Plan { fields: vec![host], ..Plan::new(target) }
+    let request = Request { fields: vec![host], ..Request::new(target.clone()) };
+    Plan { requests: vec![request], ..Plan::new(target) }
 }
 
 impl Load {
@@ -69,9 +73,11 @@ impl Load {
             return Err(CostError::Interrupted);
         }
         check(arm, pipeline, &run)?;
+        let server_us = run.target_us_per_request().ok_or(CostError::NoCpuTime(arm.name))?;
         Ok(Sample {
             rate: run.rate(),
-            server_us: run.target_us_per_request().ok_or(CostError::NoCpuTime(arm.name))?,
+            server_us,
+            base_us: server_us,
             load_us: run.generator_us_per_request().ok_or(CostError::NoCpuTime("the load generator"))?,
         })
     }

@@ -3,8 +3,9 @@
 //! On loopback the rate says little: a send pays for the other side's receive, and whichever side is slower hides what
 //! the faster one costs. So the figure is the server's own CPU time, from the scheduler's nanosecond clock, divided by
 //! the requests answered in that time. All servers are up all the time and one is loaded at a time; a *round* loads
-//! each once and the null responder twice, in an order that turns from round to round. What is compared is the ratio to
-//! the null responder **of the same round**, and the ratio of its two runs (A/A) says how much a ratio means.
+//! each once, in an order that turns from round to round, and the null responder before and after each. What is compared
+//! is the ratio to these **two neighbours**: on a shared machine a core's speed moves by tens of per cent within seconds,
+//! and blocks side by side share it. The null responder as an arm of its own (A/A) says how much a ratio means.
 
 mod answer;
 mod arm;
@@ -32,12 +33,12 @@ use wrk::Wrk;
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Seconds of each measurement
-    #[arg(long, default_value_t = 2.0, value_parser = parse_seconds)]
+    #[arg(long, default_value_t = 0.4, value_parser = parse_seconds)]
     seconds: f64,
     /// Rounds; 6 or more give an interval of at least 95%
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Half a second, 3 rounds: to see that it works, not to know the figures
+    /// 3 rounds of short blocks: to see that it works, not to know the figures
     #[arg(long)]
     quick: bool,
     /// Connections
@@ -65,10 +66,10 @@ pub(crate) struct Options {
 
 /// Shortest and longest measurement, in seconds.
 const SECONDS: std::ops::RangeInclusive<f64> = 0.1..=600.0;
-const QUICK_SECONDS: f64 = 0.5;
+const QUICK_SECONDS: f64 = 0.2;
 const QUICK_ROUNDS: u32 = 3;
 /// Load before each measurement.
-const WARMUP: Duration = Duration::from_millis(300);
+const WARMUP: Duration = Duration::from_millis(100);
 /// Pipeline depths, in the order of the tables.
 const DEPTHS: [u32; 2] = [1, 16];
 
@@ -123,7 +124,7 @@ pub(crate) enum CostError {
     Io(#[from] io::Error),
 }
 
-/// All samples of a run, each list one a round.
+/// All samples of a run, each list one a round; of the null responder more.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     /// By depth, then by arm.
@@ -175,15 +176,27 @@ fn one_round(
     stop: &AtomicBool,
 ) -> Result<(), CostError> {
     for (place, pipeline) in DEPTHS.into_iter().enumerate() {
-        for index in order(arms.list.len(), round) {
-            let arm = &arms.list[index];
-            let sample = load.measure(arm, arms.address(arm), arms.pid(arm), pipeline, stop)?;
-            samples.arms[place][index].push(sample);
-            if let (Some(wrk), true) = (wrk, arm.is_first_null()) {
-                samples.wrk[place].push(wrk.rate(arms.address(arm), arm.path, pipeline)?);
-            }
+        let measure = |index: usize| {
             if stop.load(Ordering::Relaxed) {
                 return Err(CostError::Interrupted);
+            }
+            let arm = &arms.list[index];
+            load.measure(arm, arms.address(arm), arms.pid(arm), pipeline, stop)
+        };
+        for base in arms.bases() {
+            let path = arms.list[base].path;
+            let mut before = measure(base)?;
+            for index in order(arms.list.len(), round).filter(|&index| index != base && arms.list[index].path == path) {
+                let mut sample = measure(index)?;
+                let after = measure(base)?;
+                // The geometric mean treats both neighbours alike whichever is the larger.
+                sample.base_us = (before.server_us * after.server_us).sqrt();
+                samples.arms[place][index].push(sample);
+                samples.arms[place][base].push(after);
+                before = after;
+            }
+            if let (Some(wrk), true) = (wrk, arms.list[base].is_first_null()) {
+                samples.wrk[place].push(wrk.rate(arms.address(&arms.list[base]), path, pipeline)?);
             }
         }
     }

@@ -38,7 +38,7 @@ fn head(out: &mut String, options: &Options, seconds: f64, rounds: u32, arms: &A
     writeln!(out, "server on core {server_core}, load on core {load_core}, {connections} connections")?;
     let coverage = estimate(&vec![0.0; rounds as usize]).map_or(0.0, |estimate| estimate.coverage);
     writeln!(out, "{rounds} interleaved rounds of {seconds} s for each; figures are medians over the rounds")?;
-    writeln!(out, "ratio: server CPU per request by the mean of both null runs of its round; interval: order")?;
+    writeln!(out, "ratio: server CPU per request by that of the null runs before and after it; interval: order")?;
     writeln!(out, "statistics of the round ratios, distribution-free, {:.1}% coverage", coverage * 100.0)?;
     for missing in &arms.missing {
         writeln!(out, "not measured: {missing}")?;
@@ -66,19 +66,10 @@ fn row(arms: &Arms, samples: &[Vec<Sample>], index: usize, place: usize) -> [Str
     ]
 }
 
-/// The ratios of an arm, one a round: for the second null run to the first, for others to the mean of both. The first
-/// itself has none.
+/// The ratios of an arm to its neighbours, one a round. The first null run is the neighbour and has none.
 fn ratios(arms: &Arms, samples: &[Vec<Sample>], index: usize) -> Option<Vec<f64>> {
-    let arm = &arms.list[index];
-    let of_role = |role| arms.list.iter().position(|other| other.path == arm.path && other.role == role);
-    let (base, again) = (&samples[of_role(Role::Base)?], &samples[of_role(Role::BaseAgain)?]);
-    let rounds = samples[index].iter().zip(base.iter().zip(again));
-    let ratio = |(own, (base, again)): (&Sample, (&Sample, &Sample))| match arm.role {
-        Role::BaseAgain => own.server_us / base.server_us,
-        // The geometric mean treats both runs alike whichever is the larger.
-        _ => own.server_us / (base.server_us * again.server_us).sqrt(),
-    };
-    (arm.role != Role::Base).then(|| rounds.map(ratio).collect())
+    let ratio = |sample: &Sample| sample.server_us / sample.base_us;
+    (arms.list[index].role != Role::Base).then(|| samples[index].iter().map(ratio).collect())
 }
 
 fn verdict(ratio: &Estimate, bound: f64) -> String {

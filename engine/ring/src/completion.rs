@@ -3,7 +3,7 @@
 use crate::buffer::{Lease, SendSlot, Transfer};
 use crate::limits::BATCH_MAX;
 use crate::op::{FileId, Listing, Socket};
-use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, SendError};
+use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, RunError, SendError};
 use crate::token::OpToken;
 
 /// One result of one operation.
@@ -44,6 +44,8 @@ pub enum Outcome {
     Written(Result<u32, FileError>, Transfer),
     /// Of [`crate::Op::Connect`].
     Connected(Result<Socket, ConnectError>),
+    /// Of [`crate::Op::Run`].
+    Ran(Result<(), RunError>),
     /// Another thread woke the ring.
     Woken,
 }

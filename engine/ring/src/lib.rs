@@ -13,6 +13,7 @@ pub mod limits;
 pub mod op;
 pub mod outcome;
 pub mod sim;
+mod task;
 pub mod time;
 pub mod token;
 pub mod uring;
@@ -21,8 +22,8 @@ mod waker;
 pub use buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
 pub use completion::{Batch, Completion, Outcome};
 pub use limits::RingLimits;
-pub use op::{DirEntry, FileId, FileKind, FileStat, ListenerId, Listing, Op, Peer, RootId, SinkId, Socket};
-pub use outcome::{AcceptError, ConnectError, FileError, RecvError, RingLost, SendError};
+pub use op::{DirEntry, FileId, FileKind, FileStat, ListenerId, Listing, Op, Peer, RootId, SinkId, Socket, Task};
+pub use outcome::{AcceptError, ConnectError, FileError, RecvError, RingLost, RunError, SendError};
 pub use time::{Deadline, Instant, Wall};
 pub use token::{OpKind, OpToken};
 pub use waker::{Wake, Waker};
@@ -33,7 +34,7 @@ use std::sync::Arc;
 /// Submission, completion, owned memory and time, for one shard.
 ///
 /// A ring is used from one thread. Every submission ends in exactly one completion without `more`. Of the kinds that
-/// lend memory or stay armed (accept, receive, send, stream, poll, open, read, list, write, connect), at most one is in
+/// lend memory or stay armed (accept, receive, send, stream, poll, open, read, list, write, connect, run), at most one is in
 /// flight for a token slot.
 pub trait Ring {
     /// Hands an operation over. It never fails: what the submission queue cannot take waits in the ring, in order, and

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::buffer::{SendSlot, Transfer};
+pub use crate::task::Task;
 use crate::token::OpToken;
 
 /// A connection's descriptor, as the ring numbers it. Closed once, by [`Op::Close`].
@@ -192,5 +193,10 @@ pub enum Op<'a> {
         to: SocketAddr,
         /// From which local address, if it matters.
         from: Option<SocketAddr>,
+    },
+    /// Carry a task out where it may block, off the ring's thread.
+    Run {
+        /// What; a cancel takes it back only as long as nobody has begun it.
+        task: Task,
     },
 }

@@ -96,6 +96,26 @@ pub enum FileError {
     Io(i32),
 }
 
+/// Why a task was not carried out to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum RunError {
+    /// The ring has no worker pool.
+    #[error("there is no worker pool")]
+    NoPool,
+    /// Every worker is busy, and as many tasks wait as may wait. Nothing was begun.
+    #[error("too many tasks wait already")]
+    Full,
+    /// The system started no thread. Nothing was begun.
+    #[error("no thread could be started")]
+    NoThread,
+    /// It panicked.
+    #[error("the task panicked")]
+    Panicked,
+    /// It was cancelled before anybody began it.
+    #[error("cancelled")]
+    Cancelled,
+}
+
 /// The ring itself does not work any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the ring is lost: io_uring_enter failed with errno {errno}")]

@@ -32,13 +32,15 @@ pub enum OpKind {
     Write,
     /// Connect to a peer.
     Connect,
+    /// Run a task off the ring's thread.
+    Run,
     /// Another thread woke the ring.
     Wake,
 }
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 16;
 
     /// Every kind, in the order of its number.
     pub const ALL: [OpKind; Self::COUNT] = [
@@ -56,6 +58,7 @@ impl OpKind {
         OpKind::List,
         OpKind::Write,
         OpKind::Connect,
+        OpKind::Run,
         OpKind::Wake,
     ];
 }

@@ -14,8 +14,8 @@ pub mod server;
 pub mod shard;
 
 pub use handler::{
-    Admit, Answered, Arrived, Ask, BodySource, Commands, Exchange, Function, Handler, HandlerError, Reply, Request,
-    Site,
+    Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands, Exchange, Function, Handler, HandlerError, Job,
+    JobOutput, Reply, Request, Site,
 };
 pub use server::{AccessLog, Error, Handle, Server};
 

@@ -3,6 +3,7 @@
 //! A [`Report`] is a [`document`] and the full distributions behind it. Everything that is printed is drawn from these two,
 //! so a stored run is drawn again as it was, and merged runs are drawn like one.
 
+pub mod compare;
 mod csv;
 mod distributions;
 pub mod document;
@@ -10,6 +11,7 @@ mod figure;
 mod hgrm;
 mod html;
 mod markdown;
+pub mod sweep;
 mod table;
 mod text;
 mod words;

@@ -166,14 +166,14 @@ fn columns(table: &Table, out: &mut String) -> fmt::Result {
 
 /// What a word says by its colour, beside saying it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+pub(super) enum Style {
     None,
     Green,
     Yellow,
     Red,
 }
 
-fn verdict_style(verdict: &str) -> Style {
+pub(super) fn verdict_style(verdict: &str) -> Style {
     match verdict {
         "valid" => Style::Green,
         "suspect" => Style::Yellow,
@@ -182,7 +182,7 @@ fn verdict_style(verdict: &str) -> Style {
 }
 
 impl Paint {
-    fn styled(self, text: &str, style: Style) -> String {
+    pub(super) fn styled(self, text: &str, style: Style) -> String {
         let code = match style {
             Style::None => return text.to_owned(),
             Style::Green => 32,

@@ -118,7 +118,7 @@ impl Client {
     }
 
     fn more(&mut self) -> bool {
-        let mut bytes = [0; 64 * 1024];
+        let mut bytes = vec![0; 64 * 1024];
         match self.stream.read(&mut bytes) {
             Ok(len @ 1..) => {
                 self.unread.extend_from_slice(&bytes[..len]);

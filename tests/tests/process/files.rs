@@ -166,7 +166,9 @@ pub const SINCE: &[(&str, u16)] = &[
 #[test]
 fn modified_since() {
     let home = site(&[("f", &pattern(100)), ("medium", &pattern(100_000)), ("large", &pattern(1 << 20))]);
-    ["f", "medium", "large"].into_iter().for_each(|name| set_time(&home, name, EXAMPLE_S));
+    for name in ["f", "medium", "large"] {
+        set_time(&home, name, EXAMPLE_S);
+    }
     let server = Server::serve(home.path());
     let mut client = server.client();
     for pass in 0..3 {
@@ -206,7 +208,7 @@ fn files_from_the_future_and_the_past() {
         .write(true)
         .open(path)
         .expect("a file")
-        .set_modified(SystemTime::UNIX_EPOCH - Duration::from_secs(86_400))
+        .set_modified(SystemTime::UNIX_EPOCH - Duration::from_hours(24))
         .expect("a time");
     let server = Server::serve(home.path());
     for target in ["/future", "/large", "/past"] {

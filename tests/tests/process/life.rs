@@ -191,10 +191,14 @@ fn sigterm_resets_none_of_the_queued() {
         // Stopped, it accepts nothing: what connects now waits.
         server.signal("STOP");
         let mut queued: Vec<Client> = (0..200).map(|_| server.client()).collect();
-        queued.iter_mut().step_by(2).for_each(|client| drop(client.send(ONCE)));
+        for client in queued.iter_mut().step_by(2) {
+            client.send(ONCE);
+        }
         server.signal("TERM");
         server.signal("CONT");
-        queued.iter_mut().skip(1).step_by(2).for_each(|client| drop(client.send(ONCE)));
+        for client in queued.iter_mut().skip(1).step_by(2) {
+            client.send(ONCE);
+        }
         for (number, client) in queued.iter_mut().enumerate() {
             let (bytes, end) = client.read_to_end();
             assert!(bytes.ends_with(b"<p>home"), "round {round}, connection {number}: {end:?} {}", show(&bytes));
@@ -321,7 +325,9 @@ fn a_killed_server_leaves_its_port() {
     let port = server.address().port();
     for _ in 0..5 {
         let mut clients: Vec<Client> = (0..20).map(|_| server.client()).collect();
-        clients.iter_mut().for_each(|client| drop(client.ask(&get("/"))));
+        for client in &mut clients {
+            client.ask(&get("/"));
+        }
         server.signal("KILL");
         server.wait(PATIENCE);
         let mut again = Command::new(program("slipring"));

@@ -35,7 +35,7 @@ fn split_at_every_byte() {
     let server = Server::echo();
     for (kind, count) in KINDS {
         let asked = raw(kind);
-        let whole = answers(&server, |client| drop(client.send(&asked)));
+        let whole = answers(&server, |client| _ = client.send(&asked));
         assert_eq!(whole.len(), count, "{kind}");
         for at in 1..asked.len() {
             let split = answers(&server, |client| {
@@ -53,8 +53,8 @@ fn one_byte_at_a_time() {
     let server = Server::echo();
     for (kind, _) in KINDS {
         let asked = raw(kind);
-        let whole = answers(&server, |client| drop(client.send(&asked)));
-        let slowly = answers(&server, |client| drop(client.send_slowly(&asked)));
+        let whole = answers(&server, |client| _ = client.send(&asked));
+        let slowly = answers(&server, |client| _ = client.send_slowly(&asked));
         assert_eq!(slowly, whole, "{kind}");
     }
 }
@@ -147,14 +147,16 @@ fn resets_leave_nothing_behind() {
     assert!(answer.body == pattern(16 << 20), "the next peer gets the file");
 }
 
+/// What is sent once and then with each breath, the fewest and most seconds until the end, and the status of the answer.
+type Case = (&'static str, Client, Vec<u8>, &'static str, u64, u64, Option<u16>);
+
 /// Each wait has its own end. All are waited for at the same time.
 #[test]
 fn timeouts() {
     let home = site(&[("index.html", b"<p>home"), ("large", &pattern(32 << 20))]);
     let (files, echo) = (Server::serve(home.path()), Server::echo());
     let clients = || (files.client(), echo.client());
-    // What is sent once and then with each breath, the fewest and most seconds until the end, and the status of the answer.
-    let cases: [(&str, Client, Vec<u8>, &str, u64, u64, Option<u16>); 7] = [
+    let cases: [Case; 7] = [
         ("a slow head", clients().0, b"GET / HTTP/1.1\r\nX: ".to_vec(), "a", 10, 13, Some(408)),
         ("slow empty lines", clients().0, b"\r\n".to_vec(), "", 10, 13, Some(408)),
         ("a head that stops", clients().1, b"GET / HT".to_vec(), "", 10, 13, Some(408)),

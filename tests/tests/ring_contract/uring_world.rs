@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing};
+use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, WorkerLimits, Workers};
 use tempfile::TempDir;
 
 use crate::world::{End, LIMITS, World};
@@ -53,6 +53,7 @@ impl World for UringWorld {
         config.roots = vec![root];
         config.sinks = vec![sink.into()];
         config.listeners = vec![listening];
+        config.workers = Some(Workers::new(WorkerLimits { threads: 2, waiting: 1000 }));
         let ring = UringRing::new(config).expect("io_uring");
         Self { ring, listener, remote: None, nobody: None, directory }
     }

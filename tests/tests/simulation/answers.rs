@@ -13,8 +13,9 @@ pub struct Answer {
     pub closes: bool,
     /// What Content-Length says.
     pub announced: Option<usize>,
-    /// Bytes of the body; `None`: until the connection ends.
-    length: Option<usize>,
+    frame: Frame,
+    /// The body of a chunked answer, taken out of its chunks.
+    unchunked: Option<Vec<u8>>,
     /// The body, in the bytes of the connection.
     pub body: Range<usize>,
     /// All of it came.
@@ -23,6 +24,15 @@ pub struct Answer {
     pub interim: bool,
     /// The round in which its last byte came.
     pub round: u32,
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frame {
+    Length(usize),
+    Chunks,
+    /// With the connection.
+    Connection,
 }
 
 /// The answers of one connection.
@@ -45,7 +55,7 @@ impl Answers {
                     return Ok(());
                 }
             } else {
-                self.body(bytes, round);
+                self.body(bytes, round)?;
             }
         }
         Ok(())
@@ -68,18 +78,28 @@ impl Answers {
 
     /// The connection has ended: what lasts until then is whole.
     pub fn finish(&mut self) {
-        if let Some(last) = self.list.last_mut().filter(|last| last.length.is_none()) {
+        if let Some(last) = self.list.last_mut().filter(|last| last.frame == Frame::Connection) {
             last.whole = true;
         }
     }
 
-    fn body(&mut self, bytes: &[u8], round: u32) {
-        let Some(answer) = self.list.last_mut() else { return };
-        let end = answer.length.map_or(usize::MAX, |length| answer.body.start + length);
-        self.at = bytes.len().min(end);
+    fn body(&mut self, bytes: &[u8], round: u32) -> Result<(), String> {
+        let Some(answer) = self.list.last_mut() else { return Ok(()) };
+        let start = answer.body.start;
+        let end = match answer.frame {
+            Frame::Length(length) => Some(start + length),
+            Frame::Connection => None,
+            Frame::Chunks => {
+                let (body, end) = unchunk(&bytes[start..])?;
+                answer.unchunked = Some(body);
+                end.map(|end| start + end)
+            }
+        };
+        self.at = end.map_or(bytes.len(), |end| bytes.len().min(end));
         answer.body.end = self.at;
-        answer.whole = self.at == end;
+        answer.whole = end == Some(self.at);
         answer.round = round;
+        Ok(())
     }
 
     fn head(&mut self, bytes: &[u8], requests: &[Request], round: u32) -> Result<bool, String> {
@@ -111,7 +131,7 @@ impl Answers {
         let mut answer = Answer::read(head, request).map_err(|error| format!("{error} in {head:?}"))?;
         answer.interim = std::mem::take(&mut self.interim);
         answer.body = start..start;
-        answer.whole = answer.length == Some(0);
+        answer.whole = answer.frame == Frame::Length(0);
         answer.round = round;
         self.list.push(answer);
         Ok(true)
@@ -124,7 +144,8 @@ impl Answer {
             status: 200,
             closes: true,
             announced: None,
-            length: None,
+            frame: Frame::Connection,
+            unchunked: None,
             body: start..start,
             whole: false,
             interim: false,
@@ -138,6 +159,7 @@ impl Answer {
         let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|s| s.parse().ok());
         let status: u16 = status.ok_or("no status line")?;
         let (mut dates, mut servers, mut lengths, mut options) = (0, 0, Vec::new(), Vec::new());
+        let mut chunked = false;
         for line in lines {
             let (name, value) = line.split_once(": ").ok_or_else(|| format!("no field line: {line:?}"))?;
             match name {
@@ -146,18 +168,65 @@ impl Answer {
                 "Server" => servers += 1,
                 "Content-Length" => lengths.push(value.parse::<usize>().map_err(|_| "no length".to_owned())?),
                 "Connection" => options.push(value),
+                "Transfer-Encoding" if value == "chunked" && !chunked => chunked = true,
+                "Transfer-Encoding" => return Err("an encoding that nobody expects".to_owned()),
                 _ => {}
             }
         }
         let bodiless = matches!(status, 204 | 304);
-        if (dates, servers) != (1, 1) || lengths.len() != usize::from(!bodiless) {
-            return Err(format!("{dates} dates, {servers} servers, {} lengths", lengths.len()));
-        }
         let old = request.head.windows(9).any(|window| window == b" HTTP/1.0");
+        let streamed = request.want.streamed && status == 200;
+        if (dates, servers) != (1, 1)
+            || lengths.len() != usize::from(!bodiless && !streamed)
+            || chunked != (streamed && !old)
+        {
+            return Err(format!("{dates} dates, {servers} servers, {} lengths, chunked {chunked}", lengths.len()));
+        }
         let closes = if old { options != ["keep-alive"] } else { options == ["close"] };
         // Of a request that did not come in time nobody knows whether it was HEAD.
-        let length = if bodiless || (request.want.bodiless && status != 408) { 0 } else { lengths[0] };
         let announced = lengths.first().copied();
-        Ok(Self { status, closes, announced, length: Some(length), body: 0..0, whole: false, interim: false, round: 0 })
+        let frame = match announced {
+            _ if bodiless || (request.want.bodiless && status != 408) => Frame::Length(0),
+            Some(length) => Frame::Length(length),
+            None if chunked => Frame::Chunks,
+            None => Frame::Connection,
+        };
+        Ok(Self {
+            status,
+            closes,
+            announced,
+            frame,
+            unchunked: None,
+            body: 0..0,
+            whole: false,
+            interim: false,
+            round: 0,
+        })
+    }
+
+    /// The body as far as it came, of all bytes that came.
+    pub fn body<'a>(&'a self, received: &'a [u8]) -> &'a [u8] {
+        self.unchunked.as_deref().unwrap_or(&received[self.body.clone()])
+    }
+}
+
+/// The body in these chunks as far as they came, and where they end, if they do.
+fn unchunk(bytes: &[u8]) -> Result<(Vec<u8>, Option<usize>), String> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let Some(len) = bytes[at..].windows(2).position(|window| window == b"\r\n") else { return Ok((body, None)) };
+        let line = std::str::from_utf8(&bytes[at..at + len]).map_err(|_| "a chunk's line is no text")?;
+        let size = usize::from_str_radix(line, 16).map_err(|_| format!("{line:?} opens no chunk"))?;
+        at += len + 2;
+        let rest = &bytes[at..];
+        body.extend_from_slice(&rest[..size.min(rest.len())]);
+        match rest.get(size..size + 2) {
+            None => return Ok((body, None)),
+            Some(b"\r\n") => at += size + 2,
+            Some(_) => return Err("a chunk that does not end".to_owned()),
+        }
+        if size == 0 {
+            return Ok((body, Some(at)));
+        }
     }
 }

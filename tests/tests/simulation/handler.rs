@@ -1,8 +1,8 @@
 //! The handler under simulation: a function for every way in which an exchange can be answered.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 use slipring::{Arrived, BodySource, Commands, Exchange, Handler, Reply};
@@ -40,6 +40,8 @@ pub struct Subject {
     tags: Rc<Cell<u32>>,
     /// Files of the asks that are open, by tag.
     waiting: BTreeMap<u32, FileId>,
+    /// Jobs that are open, by tag.
+    working: BTreeSet<u32>,
 }
 
 impl Handler for Subject {
@@ -51,7 +53,13 @@ impl Handler for Subject {
 
     fn resume(&mut self, x: &mut Exchange<'_>, tag: u32, arrived: Arrived<'_>) -> Reply {
         let file = self.waiting.remove(&tag);
+        self.working.remove(&tag);
         match arrived {
+            Arrived::Ran(_) => {
+                let body: Vec<u8> = arrived.output()?;
+                let kept = x.command() != b"POST" || x.body() == body;
+                x.send_response(if kept { 200 } else { 500 })?.end_headers(&body)
+            }
             Arrived::Opened(Err(error)) | Arrived::Read(Err(error)) | Arrived::Listed(Err(error)) => {
                 x.send_error(status_of(error))
             }
@@ -69,6 +77,7 @@ impl Handler for Subject {
                 }
                 _ => x.send_error(404),
             },
+            Arrived::Over => x.send_error(500),
             // The handler that asked was lost in a panic.
             _ if file.is_none() => x.send_error(500),
             Arrived::Read(Ok((bytes, _))) => x.send_response(200)?.end_headers(bytes),
@@ -79,23 +88,25 @@ impl Handler for Subject {
                 }
                 _ => x.send_response(200)?.end_headers(&names(listing)),
             },
+            _ => x.send_error(500),
         }
     }
 
     fn abandoned(&mut self, tag: u32) {
         self.waiting.remove(&tag);
+        self.working.remove(&tag);
     }
 }
 
 impl Subject {
     /// A handler that takes its tags from `tags`.
     pub fn new(flaw: Flaw, tags: Rc<Cell<u32>>) -> Self {
-        Self { flaw, answered: 0, tags, waiting: BTreeMap::new() }
+        Self { flaw, answered: 0, tags, waiting: BTreeMap::new(), working: BTreeSet::new() }
     }
 
     /// Whether every ask was resumed or abandoned.
     pub fn is_quiet(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && self.working.is_empty()
     }
 
     fn do_get(&mut self, x: &mut Exchange<'_>) -> Reply {
@@ -112,6 +123,38 @@ impl Subject {
                 x.send_response(200)?.end_headers_from(BodySource::Owned(body), len)
             }
             b"/pieces" => self.pieces(x),
+            b"/stream" => {
+                let reader = Made::new(self.number(x), Ends::Well);
+                x.send_response(200)?.end_headers_stream(reader)
+            }
+            b"/sized-stream" => {
+                let len = self.number(x);
+                let source = BodySource::Reader(Box::new(Made::new(len, Ends::Well)));
+                x.send_response(200)?.end_headers_from(source, len as u64)
+            }
+            b"/short-stream" => {
+                // It promises one byte more than it has.
+                let len = self.number(x);
+                let source = BodySource::Reader(Box::new(Made::new(len, Ends::Well)));
+                x.send_response(200)?.end_headers_from(source, len as u64 + 1)
+            }
+            b"/failing-stream" => {
+                let reader = Made::new(self.number(x), Ends::Failing);
+                x.send_response(200)?.end_headers_stream(reader)
+            }
+            b"/falling-stream" => {
+                let reader = Made::new(self.number(x), Ends::Falling);
+                x.send_response(200)?.end_headers_stream(reader)
+            }
+            b"/job" => {
+                let len = self.number(x);
+                let tag = self.work();
+                x.ask_job(tag, move |_| pattern::body(len))
+            }
+            b"/falling-job" => {
+                let tag = self.work();
+                x.ask_job(tag, |_| -> Vec<u8> { fall() })
+            }
             b"/status" => {
                 let status = self.number(x) as u16;
                 x.send_response(status)?.end_headers(b"")
@@ -138,6 +181,15 @@ impl Subject {
 
     fn do_post(&mut self, x: &mut Exchange<'_>) -> Reply {
         self.answered += 1;
+        if path(x) == b"/job" {
+            let tag = self.work();
+            return x.ask_job(tag, |job| {
+                let mut body = Vec::new();
+                // Reading from memory does not fail.
+                let _ = job.rfile().read_to_end(&mut body);
+                body
+            });
+        }
         let body = x.body();
         x.send_response(200)?.send_header("Content-Type", "application/octet-stream")?.end_headers(body)
     }
@@ -179,6 +231,12 @@ impl Subject {
         tag
     }
 
+    fn work(&mut self) -> u32 {
+        let tag = self.next_tag();
+        self.working.insert(tag);
+        tag
+    }
+
     fn next_tag(&self) -> u32 {
         self.tags.set(self.tags.get() + 1);
         self.tags.get()
@@ -187,6 +245,44 @@ impl Subject {
     #[expect(clippy::unused_self, reason = "reads as the others do")]
     fn number(&self, x: &Exchange<'_>) -> usize {
         std::str::from_utf8(argument(x)).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// A body that is made piece by piece, the pieces as long as it goes on.
+struct Made {
+    len: usize,
+    at: usize,
+    ends: Ends,
+}
+
+/// How a body that is made ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    Well,
+    Failing,
+    Falling,
+}
+
+impl Made {
+    fn new(len: usize, ends: Ends) -> Self {
+        Self { len, at: 0, ends }
+    }
+}
+
+impl Read for Made {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let piece = place.len().min(self.len - self.at).min(1 + self.at * 2);
+        match self.ends {
+            _ if piece > 0 => {}
+            Ends::Well => {}
+            Ends::Failing => return Err(io::ErrorKind::ConnectionAborted.into()),
+            Ends::Falling => fall(),
+        }
+        for place in &mut place[..piece] {
+            *place = pattern::byte(self.len, self.at);
+            self.at += 1;
+        }
+        Ok(piece)
     }
 }
 

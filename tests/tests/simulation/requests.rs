@@ -43,6 +43,10 @@ pub struct Want {
     pub interim: bool,
     /// It may come before the request was sent to its end.
     pub early: bool,
+    /// Nobody knows the body's length before its end.
+    pub streamed: bool,
+    /// A worker makes it.
+    pub worked: bool,
 }
 
 /// Whether a connection ends behind an answer.
@@ -83,13 +87,15 @@ pub enum What {
     Range(usize, usize, usize),
     /// The peer has the file already.
     NotModified(usize),
+    /// A part of [`pattern::body`] of this length, and the end of the connection.
+    Torn(usize),
     /// No answer at all.
     Nothing,
 }
 
 /// A random request. `last`: nothing follows it, so it may be one that ends the connection.
 pub fn draw(random: &mut Random, last: bool) -> Request {
-    match random.below(if last { 20 } else { 13 }) {
+    match random.below(if last { 24 } else { 15 }) {
         0..=2 => get(random, "/fixed", What::Bytes(200, FIXED.to_vec())),
         3 => sized(random),
         4 => page(random),
@@ -99,12 +105,16 @@ pub fn draw(random: &mut Random, last: bool) -> Request {
         10 => expecting(random),
         11 => other_command(random),
         12 => old_but_alive(random),
-        13 => old(random),
-        14 => closing(random),
-        15 => failing(random),
-        16 => refused_early(random),
-        17 => too_large(random),
-        18 => broken_head(random),
+        13 => streamed(random),
+        14 => worked(random),
+        15 => old(random),
+        16 => closing(random),
+        17 => failing(random),
+        18 => refused_early(random),
+        19 => too_large(random),
+        20 => broken_head(random),
+        21 => torn(random),
+        22 => streamed_to_its_end(random),
         _ => broken(random),
     }
 }
@@ -160,7 +170,16 @@ fn range(random: &mut Random) -> Request {
 
 impl Request {
     fn new(head: impl Into<Vec<u8>>, what: What) -> Self {
-        let want = Want { what, end: End::Stays, bodiless: false, bare: false, interim: false, early: false };
+        let want = Want {
+            what,
+            end: End::Stays,
+            bodiless: false,
+            bare: false,
+            interim: false,
+            early: false,
+            streamed: false,
+            worked: false,
+        };
         Self { head: head.into(), body: Vec::new(), waits: false, want }
     }
 
@@ -263,6 +282,48 @@ fn echo(random: &mut Random) -> Request {
     request
 }
 
+/// A reader makes the body, while the peer takes it.
+fn streamed(random: &mut Random) -> Request {
+    let len = length(random, 120_000);
+    let sized = random.below(3) == 0;
+    let path = if sized { "sized-stream" } else { "stream" };
+    let mut request = get(random, &format!("/{path}/{len}"), What::Pattern(len));
+    request.want.streamed = !sized;
+    request
+}
+
+/// The same for a peer that knows no chunks.
+fn streamed_to_its_end(random: &mut Random) -> Request {
+    let len = length(random, 60_000);
+    let keep = random.pick(&["", "Connection: keep-alive\r\n"]);
+    let mut request = Request::new(format!("GET /stream/{len} HTTP/1.0\r\n{keep}\r\n"), What::Pattern(len)).closes();
+    request.want.streamed = true;
+    request
+}
+
+/// A reader that fails on its way.
+fn torn(random: &mut Random) -> Request {
+    let len = length(random, 60_000);
+    let path = random.pick(&["failing-stream", "falling-stream", "short-stream"]);
+    let mut request = Request::new(format!("GET /{path}/{len} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Torn(len));
+    request.want.streamed = path != "short-stream";
+    request
+}
+
+/// A worker makes the answer.
+fn worked(random: &mut Random) -> Request {
+    let mut request = if random.below(2) == 0 {
+        let len = length(random, 60_000);
+        get(random, &format!("/job/{len}"), What::Pattern(len))
+    } else {
+        let mut request = echo(random);
+        request.head = String::from_utf8_lossy(&request.head).replacen("/echo", "/job", 1).into_bytes();
+        request
+    };
+    request.want.worked = true;
+    request
+}
+
 /// A body that nobody asked for: read and forgotten up to a limit.
 fn unwanted(random: &mut Random) -> Request {
     let len = length(random, 2 * DISCARD_BYTES_MAX as u64);
@@ -327,8 +388,10 @@ fn closing(random: &mut Random) -> Request {
 
 /// The handler fails: 500, and the end.
 fn failing(random: &mut Random) -> Request {
-    let path = random.pick(&["panic", "late-panic", "lie", "twice"]);
-    Request::new(format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Page(500)).closes()
+    let path = random.pick(&["panic", "late-panic", "lie", "twice", "falling-job"]);
+    let mut request = Request::new(format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Page(500)).closes();
+    request.want.worked = path == "falling-job";
+    request
 }
 
 /// Answered before the body came.

@@ -216,3 +216,71 @@ fn who_is_given_up_receives_no_more() {
     rig.outside.peer_recv(peer);
     assert_ne!(rig.outside.peer_state(peer), PeerState::Open, "30 s without a byte taken");
 }
+
+/// Reads and opens in the trace so far.
+fn asked_of_files(rig: &Rig<FileHandler>) -> (usize, usize) {
+    let lines = rig.outside.lines();
+    let count = |word: &str| lines.iter().filter(|line| line.contains(word)).count();
+    (count("submit read "), count("submit open "))
+}
+
+/// Decision 14: a file is read once for all who want it while it is read; who reads may go before the end.
+#[test]
+fn one_reads_a_cold_file_for_all() {
+    const GET: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+    let plan = FaultPlan { slow_file: 1_000_000, slow_ns_max: 20_000_000, ..FaultPlan::none() };
+    for reader_goes in [false, true] {
+        let mut rig = Rig::<FileHandler>::new(Setting { plan: plan.clone(), ..Setting::default() });
+        rig.outside.put_file("/srv/a", &b"the bytes"[..]);
+        rig.run(Duration::from_secs(3));
+        let peers: Vec<_> = (0..10).map(|_| rig.connect(1 << 20)).collect();
+        rig.outside.record(10_000);
+        rig.send(peers[0], GET);
+        while asked_of_files(&rig) != (1, 1) {
+            rig.tick();
+        }
+        peers[1..].iter().for_each(|&peer| rig.send(peer, GET));
+        rig.tick();
+        assert_eq!(asked_of_files(&rig), (1, 1), "the others follow");
+        if reader_goes {
+            rig.outside.peer_reset(peers[0]);
+        }
+        for &peer in &peers[usize::from(reader_goes)..] {
+            assert!(rig.read(peer, MOMENT).ends_with("the bytes"));
+        }
+        let (reads, opens) = asked_of_files(&rig);
+        // Behind one who left, each looks for itself, and nobody follows twice.
+        assert!(reader_goes || (reads, opens) == (1, 1), "{reads} reads, {opens} opens");
+        assert!(reads <= 10 && opens <= 10, "{reads} reads, {opens} opens");
+    }
+}
+
+/// Decision 13: transfers of one version of a file share its descriptor; a new version has its own.
+#[test]
+fn transfers_of_one_version_share_a_descriptor() {
+    let mut rig = Rig::<FileHandler>::new(Setting::default());
+    rig.outside.put_file("/srv/large", vec![b'o'; 400_000]);
+    let ask = |rig: &mut Rig<FileHandler>, count: usize| -> Vec<_> {
+        let peers: Vec<_> = (0..count).map(|_| rig.connect(1)).collect();
+        for &peer in &peers {
+            rig.send(peer, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+        }
+        rig.run(MOMENT);
+        peers
+    };
+    let old = ask(&mut rig, 6);
+    rig.outside.put_file("/srv/next", vec![b'n'; 400_000]);
+    rig.outside.rename("/srv/next", "/srv/large");
+    let new = ask(&mut rig, 3);
+    let open = |rig: &Rig<FileHandler>| rig.outside.leaks().iter().filter(|line| line.starts_with("file ")).count();
+    assert_eq!(open(&rig), 2);
+    for (peers, byte) in [(old, "o"), (new, "n")] {
+        for peer in peers {
+            rig.outside.peer_window(peer, 1 << 20);
+            let text = rig.read(peer, MOMENT);
+            let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+            assert!(body.len() == 400_000 && body.matches(byte).count() == 400_000, "one version, whole");
+        }
+    }
+    assert_eq!(open(&rig), 0);
+}

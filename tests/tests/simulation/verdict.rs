@@ -84,23 +84,28 @@ impl Case<'_> {
         }
         let draining = self.facts.drained.is_some_and(|round| round <= answer.round);
         match request.want.end {
-            End::Stays if answer.closes && !draining => return Err("it closes".to_owned()),
+            End::Stays if answer.closes && !draining && !self.found_no_worker(request, answer) => {
+                return Err("it closes".to_owned());
+            }
             End::Closes if !answer.closes => return Err("it does not close".to_owned()),
             _ => {}
         }
         if !answer.whole {
             return if self.may_be_torn(number) { self.torn(number, answer) } else { Err("it is torn".to_owned()) };
         }
-        let body = &self.client.received[answer.body.clone()];
+        if let What::Torn(_) = request.want.what {
+            return Err("it should have been torn".to_owned());
+        }
+        let body = answer.body(&self.client.received);
         self.content(number, request, answer, body)
     }
 
     /// The part of a body that came has to be right as well.
     fn torn(&self, number: usize, answer: &Answer) -> Result<(), String> {
-        let body = &self.client.received[answer.body.clone()];
+        let body = answer.body(&self.client.received);
         let right = |at: usize, byte: u8| match &self.client.requests[number].want.what {
             What::Bytes(_, whole) => whole.get(at) == Some(&byte),
-            What::Pattern(len) => pattern::byte(*len, at) == byte,
+            What::Pattern(len) | What::Torn(len) => at < *len && pattern::byte(*len, at) == byte,
             What::File(file) if answer.status == 200 => self.was_there(number, *file, answer, at, byte),
             _ => true,
         };
@@ -134,6 +139,8 @@ impl Case<'_> {
         let missing = || page(request, status, 404, body).is_ok();
         let is = |wanted: u16, whole: &[u8]| self.equals(request, answer, body, wanted, whole);
         match &request.want.what {
+            _ if self.found_no_worker(request, answer) => page(request, status, 503, body),
+            What::Torn(_) => Err("it should have been torn".to_owned()),
             What::Bytes(wanted, whole) => is(*wanted, whole),
             What::Pattern(len) => is(200, &pattern::body(*len)),
             What::Page(wanted) => page(request, status, *wanted, body),
@@ -252,6 +259,7 @@ impl Case<'_> {
 
     /// Whether the connection may end before or inside the answer of this request.
     fn may_be_torn(&self, number: usize) -> bool {
+        let fails = self.client.requests.get(number).is_some_and(|request| matches!(request.want.what, What::Torn(_)));
         let of_file = self.client.requests.get(number).is_some_and(|request| match request.want.what {
             What::File(file) | What::Range(file, ..) => {
                 let from = self.client.begun.get(number).map_or(0, |begun| begun.0);
@@ -260,12 +268,17 @@ impl Case<'_> {
             }
             _ => false,
         });
-        self.excuses.cut || self.client.gone || self.is_slow() || of_file
+        self.excuses.cut || self.client.gone || self.is_slow() || of_file || fails
     }
 
     /// Whether time enough has passed for a timeout.
     fn is_slow(&self) -> bool {
         self.facts.crowded || self.excuses.age >= TIMEOUT_MIN || self.client.temper.ending == Ending::Stubborn
+    }
+
+    /// A job was refused, and its exchange with it.
+    fn found_no_worker(&self, request: &Request, answer: &Answer) -> bool {
+        request.want.worked && self.facts.plan.run_error > 0 && answer.status == 503
     }
 
     fn file_may_fail(&self, status: u16) -> bool {

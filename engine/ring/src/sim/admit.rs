@@ -50,6 +50,7 @@ impl Kernel {
                 Work::Write { sink, transfer, start, end, mark }
             }
             Op::Connect { to, from } => Work::Connect { to, from },
+            Op::Run { task } => Work::Run { task },
         }
     }
 }
@@ -95,6 +96,7 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::List { .. } => OpKind::List,
         Op::Write { .. } => OpKind::Write,
         Op::Connect { .. } => OpKind::Connect,
+        Op::Run { .. } => OpKind::Run,
     }
 }
 
@@ -115,6 +117,7 @@ fn name_of(kind: OpKind) -> &'static str {
         OpKind::List => "submit list",
         OpKind::Write => "submit write",
         OpKind::Connect => "submit connect",
+        OpKind::Run => "submit run",
         OpKind::Wake => "submit wake",
     }
 }

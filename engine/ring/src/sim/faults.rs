@@ -49,7 +49,9 @@ pub struct FaultPlan {
     pub measure_error: u32,
     /// A log write fails.
     pub write_error: u32,
-    /// A file operation goes to a slow disk, for up to [`Self::slow_ns_max`].
+    /// A task finds the worker pool full, or no thread for it.
+    pub run_error: u32,
+    /// A file operation goes to a slow disk, or a task to a slow worker, for up to [`Self::slow_ns_max`].
     pub slow_file: u32,
     /// The longest time on a slow disk, nanoseconds.
     pub slow_ns_max: u64,
@@ -92,6 +94,7 @@ impl FaultPlan {
             list_error: 0,
             measure_error: 0,
             write_error: 0,
+            run_error: 0,
             slow_file: 0,
             slow_ns_max: 0,
             spurious_wake: 0,
@@ -154,7 +157,7 @@ impl FaultPlan {
     }
 
     /// Faults that somebody outside notices: a dead connection, an error answer, a lost log line.
-    fn harmful_mut(&mut self) -> [&mut u32; 8] {
+    fn harmful_mut(&mut self) -> [&mut u32; 9] {
         [
             &mut self.accept_error,
             &mut self.connect_error,
@@ -164,6 +167,7 @@ impl FaultPlan {
             &mut self.list_error,
             &mut self.measure_error,
             &mut self.write_error,
+            &mut self.run_error,
         ]
     }
 }

@@ -174,7 +174,7 @@ impl Kernel {
             at_ns += self.random.below(plan.delay_ns_max + 1);
         }
         let flying = &mut self.ops.table[op as usize];
-        if flying.work.is_file_work() && self.random.chance(plan.slow_file) {
+        if flying.work.may_be_slow() && self.random.chance(plan.slow_file) {
             at_ns += self.random.below(plan.slow_ns_max + 1);
         }
         let moved = self.random.chance(plan.reorder);

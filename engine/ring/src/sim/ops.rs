@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use slab::Slab;
 
 use crate::buffer::{SendSlot, Transfer};
-use crate::op::{FileId, ListenerId, RootId, SinkId, Socket};
+use crate::op::{FileId, ListenerId, RootId, SinkId, Socket, Task};
 use crate::token::{OpKind, OpToken};
 
 /// An operation that the simulated kernel holds.
@@ -36,6 +36,7 @@ pub(super) enum Work {
     List { file: FileId },
     Write { sink: SinkId, transfer: Transfer, start: u32, end: u32, mark: u64 },
     Connect { to: SocketAddr, from: Option<SocketAddr> },
+    Run { task: Task },
 }
 
 /// The descriptor that an operation keeps busy.
@@ -60,13 +61,15 @@ impl Work {
             | Work::Cancel { .. }
             | Work::Open { .. }
             | Work::Write { .. }
-            | Work::Connect { .. } => Busy::Nothing,
+            | Work::Connect { .. }
+            | Work::Run { .. } => Busy::Nothing,
         }
     }
 
-    /// Whether a disk takes its time over it.
-    pub(super) fn is_file_work(&self) -> bool {
-        matches!(self, Work::Open { .. } | Work::Read { .. } | Work::List { .. } | Work::Write { .. })
+    /// Whether a disk or a worker takes its time over it.
+    pub(super) fn may_be_slow(&self) -> bool {
+        let file = matches!(self, Work::Open { .. } | Work::Read { .. } | Work::List { .. } | Work::Write { .. });
+        file || matches!(self, Work::Run { .. })
     }
 
     /// Drops the operation of a ring that is dropped itself: its handles come back to nobody.

@@ -9,8 +9,8 @@ use super::trace::{ValueHasher, fingerprint};
 use super::world::World;
 use crate::buffer::Lease;
 use crate::completion::{Completion, Outcome};
-use crate::op::Socket;
-use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, SendError};
+use crate::op::{Socket, Task};
+use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, RunError, SendError};
 use crate::token::OpToken;
 
 impl Kernel {
@@ -51,6 +51,11 @@ impl Kernel {
                 }
                 self.transfers.landed_unchanged(&transfer, start, end, mark);
                 Outcome::Streamed(result, transfer)
+            }
+            Work::Run { task } => {
+                let failed = self.random.chance(world.plan.run_error);
+                let failure = failed.then(|| self.random.pick(&RUN_FAULTS));
+                Outcome::Ran(failure.map_or_else(|| run(task), Err))
             }
             work => self.carry_out_file_work(world, work),
         };
@@ -226,6 +231,7 @@ impl Kernel {
                 Outcome::Written(Err(FileError::Cancelled), transfer)
             }
             Work::Connect { .. } => Outcome::Connected(Err(ConnectError::Cancelled)),
+            Work::Run { .. } => Outcome::Ran(Err(RunError::Cancelled)),
             Work::Shutdown { .. } | Work::Close { .. } | Work::CloseFile { .. } | Work::Cancel { .. } => {
                 unreachable!("these are never found by a cancel")
             }
@@ -262,6 +268,7 @@ const CONNECT_FAULTS: [ConnectError; 5] = [
     ConnectError::Failed(libc::ETIMEDOUT),
     ConnectError::Failed(libc::EHOSTUNREACH),
 ];
+const RUN_FAULTS: [RunError; 2] = [RunError::Full, RunError::NoThread];
 const BREAKS: [i32; 3] = [libc::ECONNRESET, libc::ETIMEDOUT, libc::EHOSTUNREACH];
 
 fn after_send(world: &mut World, socket: Socket) {
@@ -290,6 +297,11 @@ fn connect(world: &mut World, to: SocketAddr, from: Option<SocketAddr>) -> Resul
     Ok(Socket(conn))
 }
 
+/// The world stands still while a task runs: what it does is done at one instant.
+fn run(task: Task) -> Result<(), RunError> {
+    if task.run() { Ok(()) } else { Err(RunError::Panicked) }
+}
+
 /// What a completion says, as a number for the trace.
 pub(super) fn digest(completion: &Completion) -> u64 {
     let hash = match &completion.outcome {
@@ -303,6 +315,7 @@ pub(super) fn digest(completion: &Completion) -> u64 {
         Outcome::Read(result, _) | Outcome::Written(result, _) => ValueHasher::of(result),
         Outcome::Listed(result) => ValueHasher::of(&result.as_ref().map(|listing| listing.entries.len())),
         Outcome::Connected(result) => ValueHasher::of(result),
+        Outcome::Ran(result) => ValueHasher::of(result),
         Outcome::Woken => 1,
     };
     hash ^ u64::from(completion.more)

@@ -13,9 +13,11 @@ mod slots;
 mod sockets;
 mod submit;
 mod wake;
+mod workers;
 
 pub use setup::{Features, SetupError, kernel_version};
 pub use sockets::{ListenOptions, Listener};
+pub use workers::{WorkerLimits, Workers};
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -42,6 +44,7 @@ use queue::Queue;
 use slots::Slots;
 use sockets::RawAddress;
 use wake::WakeState;
+use workers::Home;
 
 /// What a ring is made of; roots, sinks and listeners are numbered in their order here.
 #[derive(Debug)]
@@ -56,12 +59,14 @@ pub struct UringConfig {
     pub listeners: Vec<Listener>,
     /// Congestion control of outgoing connections by name; the system's own if `None`.
     pub congestion: Option<String>,
+    /// Who carries tasks out; rings may share a pool. Without one every task is refused.
+    pub workers: Option<Workers>,
 }
 
 impl UringConfig {
     /// A ring of these sizes with nothing to listen on, read or write.
     pub fn new(limits: RingLimits) -> Self {
-        Self { limits, roots: Vec::new(), sinks: Vec::new(), listeners: Vec::new(), congestion: None }
+        Self { limits, roots: Vec::new(), sinks: Vec::new(), listeners: Vec::new(), congestion: None, workers: None }
     }
 }
 
@@ -88,6 +93,9 @@ pub struct UringRing {
     wake_read: Box<[u8; 8]>,
     lister: Option<Lister>,
     listed: Arc<Mutex<Vec<files::Listed>>>,
+    workers: Option<Workers>,
+    /// Where this ring's tasks report.
+    home: Arc<Home>,
     /// Completions that did not come from the queue.
     ready: VecDeque<Completion>,
     features: Features,
@@ -118,7 +126,7 @@ impl UringRing {
     /// # Errors
     /// [`SetupError`] says which limit, sysctl or profile stood in the way and what to do.
     pub fn new(config: UringConfig) -> Result<Self, SetupError> {
-        let UringConfig { limits, roots, sinks, listeners, congestion } = config;
+        let UringConfig { limits, roots, sinks, listeners, congestion, workers } = config;
         let roots = open_roots(roots)?;
         let (ring, mut features) = setup::build(&limits)?;
         setup::check_operations(&ring)?;
@@ -131,6 +139,7 @@ impl UringRing {
         let memory = |source| SetupError::Other { step: "mapping buffers", source };
         let transfers = Pool::new(limits.transfers, limits.transfer_bytes).map_err(memory)?;
         features.registered_buffers = register_transfers(&queue, &transfers);
+        let wake = Arc::new(WakeState::new().map_err(|source| SetupError::Other { step: "eventfd", source })?);
         let slots = Slots::new(limits.send_slots, limits.send_slot_bytes, limits.blobs, limits.blob_bytes);
         let mut ring = Self {
             slots: slots.map_err(memory)?,
@@ -146,7 +155,9 @@ impl UringRing {
             roots,
             sinks,
             congestion,
-            wake: Arc::new(WakeState::new().map_err(|source| SetupError::Other { step: "eventfd", source })?),
+            home: Arc::new(Home::new(wake.clone())),
+            workers,
+            wake,
             wake_read: Box::new([0; 8]),
             lister: None,
             listed: Arc::default(),

@@ -69,3 +69,23 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
     Ok(limit.rlim_cur)
 }
+
+/// The cores that a thread may run on.
+pub(super) struct Affinity(libc::cpu_set_t);
+
+impl Affinity {
+    /// Of the thread that calls; `None` if the system does not say (more cores than the set has room for).
+    pub(super) fn of_this_thread() -> Option<Self> {
+        // SAFETY: all zeros is the empty set.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the kernel fills the one set that it is given, whose size it is told.
+        let failed = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+        (failed == 0).then_some(Self(set))
+    }
+
+    /// Lets the thread that calls run there. Best effort: a mask that changed meanwhile costs speed, nothing else.
+    pub(super) fn apply(&self) {
+        // SAFETY: the kernel reads the one set that it is given, whose size it is told.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) };
+    }
+}

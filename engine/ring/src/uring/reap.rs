@@ -57,8 +57,8 @@ impl UringRing {
             }
             OpKind::Connect => self.connected(token, result),
             OpKind::Wake => return self.woken(token),
-            // Listings come from their thread, never from the queue.
-            OpKind::List => return None,
+            // Listings and tasks come from their threads, never from the queue.
+            OpKind::List | OpKind::Run => return None,
         };
         Some(Completion { token, outcome, more: cqueue::more(flags) })
     }
@@ -128,7 +128,7 @@ impl UringRing {
         Outcome::Connected(socket.map_err(errno::connect))
     }
 
-    /// The eventfd fired: for a waker, for finished listings, or for both.
+    /// The eventfd fired: for a waker, for finished listings or tasks, or for several of them.
     fn woken(&mut self, token: OpToken) -> Option<Completion> {
         self.arm_wake();
         let mut listed = self.listed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -138,6 +138,9 @@ impl UringRing {
             more: false,
         });
         self.ready.extend(listings);
+        drop(listed);
+        let ran = self.home.take().into_iter();
+        self.ready.extend(ran.map(|(token, result)| Completion { token, outcome: Outcome::Ran(result), more: false }));
         self.wake.take().then_some(Completion { token, outcome: Outcome::Woken, more: false })
     }
 }

@@ -14,9 +14,9 @@ use super::sockets::{self, RawAddress};
 use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
 use crate::buffer::{SendSlot, Transfer};
 use crate::completion::{Completion, Outcome};
-use crate::op::{FileId, ListenerId, Op, RootId, SinkId, Socket};
-use crate::outcome::{AcceptError, FileError};
-use crate::token::OpToken;
+use crate::op::{FileId, ListenerId, Op, RootId, SinkId, Socket, Task};
+use crate::outcome::{AcceptError, FileError, RunError};
+use crate::token::{OpKind, OpToken};
 
 /// The registered buffer that covers all transfer buffers.
 const TRANSFERS: u16 = 0;
@@ -36,12 +36,14 @@ impl UringRing {
             Op::Shutdown { socket } => self.push(token, opcode::Shutdown::new(fd(socket), libc::SHUT_WR).build()),
             Op::Close { socket } => self.push(token, opcode::Close::new(fd(socket)).build()),
             Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
+            Op::Cancel { target } if target.kind() == OpKind::Run => self.cancel_task(token, target),
             Op::Cancel { target } => self.push(token, opcode::AsyncCancel::new(target.to_bits()).build()),
             Op::Open { root, path } => self.open(token, root, path),
             Op::Read { file, offset, len, transfer } => self.read(token, file, offset, len, transfer),
             Op::List { file } => self.list(token, file),
             Op::Write { sink, transfer, start, end } => self.write(token, sink, transfer, start..end),
             Op::Connect { to, from } => self.connect(token, to, from),
+            Op::Run { task } => self.run(token, task),
         }
     }
 
@@ -153,6 +155,26 @@ impl UringRing {
             let outcome = Outcome::Listed(Err(FileError::Io(libc::EAGAIN)));
             self.ready.push_back(Completion { token, outcome, more: false });
         }
+    }
+
+    fn run(&mut self, token: OpToken, task: Task) {
+        let begun = match &self.workers {
+            Some(workers) => workers.submit(token, task, &self.home),
+            None => Err(RunError::NoPool),
+        };
+        if let Err(error) = begun {
+            self.ready.push_back(Completion { token, outcome: Outcome::Ran(Err(error)), more: false });
+        }
+    }
+
+    /// Takes a task back that nobody has begun.
+    fn cancel_task(&mut self, token: OpToken, target: OpToken) {
+        let found = self.workers.as_ref().is_some_and(|workers| workers.cancel(target, &self.home));
+        if found {
+            let outcome = Outcome::Ran(Err(RunError::Cancelled));
+            self.ready.push_back(Completion { token: target, outcome, more: false });
+        }
+        self.ready.push_back(Completion { token, outcome: Outcome::Cancelled(found), more: false });
     }
 
     fn connect(&mut self, token: OpToken, to: std::net::SocketAddr, from: Option<std::net::SocketAddr>) {

@@ -37,6 +37,8 @@ pub struct Timeouts {
     pub send_stall: Duration,
     /// After our last byte.
     pub linger: Duration,
+    /// A job of the handler's, from the ask to its result; then the connection is cut.
+    pub job: Duration,
 }
 
 /// Bytes per second that a peer must send of a body, or take of an answer, behind the grace (Kestrel's defaults).
@@ -56,6 +58,7 @@ impl Rules {
             idle: Duration::from_secs(15),
             send_stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            job: Duration::from_mins(1),
         },
         discard_bytes_max: 64 * 1024,
         linger_bytes_max: 64 * 1024,

@@ -233,6 +233,11 @@ impl Conn {
         }
     }
 
+    /// The handler waits for a job.
+    pub fn begin_job(&mut self, now: Instant, rules: &Rules) {
+        self.deadline = now.after(rules.timeouts.job);
+    }
+
     /// The answer has left and the connection goes on.
     #[inline]
     pub fn handle_answered(&mut self, now: Instant, rules: &Rules) {

@@ -21,7 +21,7 @@ use slipring_wire::target::{NormalPath, TargetError, normalize};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
 use cache::Cache;
-use fill::{Fill, Fills};
+use fill::{FILL, Fill, Fills};
 
 /// What to serve, and how.
 #[derive(Clone, Debug)]
@@ -82,22 +82,25 @@ impl Handler for FileHandler {
             Arrived::Opened(result) => self.opened(x, tag, result),
             Arrived::Read(result) => self.filled(x, tag, result),
             Arrived::Listed(result) => self.listed(x, result),
+            Arrived::Over => self.begin(x, ALONE),
+            // Never asked for here.
+            Arrived::Ran(_) => x.send_error(500),
         }
     }
 
     fn abandoned(&mut self, tag: u32) {
-        if let Some(key) = tag.checked_sub(FILL) {
-            self.fills.end(key);
-        }
+        self.fills.end(tag);
     }
 }
 
-/// Tags: what an ask is for. An index's number is added to `INDEX`, a fill's key to `FILL`.
+/// Tags: what an ask is for. An index's number is added to `INDEX`; from `FILL` on they are the fills' own. With `ALONE`
+/// it is for an exchange that has followed a fill, and does not follow another.
 const FILE: u32 = 0;
 const DIRECTORY: u32 = 1;
 const LIST: u32 = 2;
 const INDEX: u32 = 16;
-const FILL: u32 = 256;
+const FOLLOW: u32 = 3;
+const ALONE: u32 = 1 << 31;
 const INDEX_NAMES_MAX: usize = (FILL - INDEX) as usize;
 
 impl FileHandler {
@@ -115,6 +118,12 @@ impl FileHandler {
 
     #[inline]
     fn do_get(&mut self, x: &mut Exchange) -> Reply {
+        self.begin(x, 0)
+    }
+
+    /// Answers from the cache, or begins to look for the file. `alone` goes into the tags.
+    #[inline]
+    fn begin(&mut self, x: &mut Exchange, alone: u32) -> Reply {
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }
@@ -122,7 +131,16 @@ impl FileHandler {
         if let Some(entry) = self.cache.find(&self.key, now, self.options.revalidate) {
             return answer::cached(x, entry);
         }
-        if self.key_is_directory() { self.ask_index(x, 0) } else { x.ask_open(FILE, self.options.root, &self.key) }
+        if alone == 0
+            && let Some(fill) = self.fills.of(&self.key)
+        {
+            return x.ask_after(FOLLOW, fill);
+        }
+        if self.key_is_directory() {
+            self.ask_index(x, alone, 0)
+        } else {
+            x.ask_open(FILE | alone, self.options.root, &self.key)
+        }
     }
 
     /// Brings the target's path to its key: the normal path, with a slash behind it if it names a directory. `Err` is
@@ -159,7 +177,7 @@ impl FileHandler {
     }
 
     /// Asks for an index of the directory; behind the last, for the directory itself.
-    fn ask_index(&mut self, x: &mut Exchange<'_>, number: u32) -> Reply {
+    fn ask_index(&mut self, x: &mut Exchange<'_>, alone: u32, number: u32) -> Reply {
         let Some(name) = self.options.index.get(number as usize) else {
             return self.ask_directory(x);
         };
@@ -167,7 +185,7 @@ impl FileHandler {
         let directory: &[u8] = if self.key == b"/" { b"" } else { &self.key };
         self.scratch.extend_from_slice(directory);
         self.scratch.extend_from_slice(name.as_bytes());
-        x.ask_open(INDEX + number, self.options.root, &self.scratch)
+        x.ask_open((INDEX + number) | alone, self.options.root, &self.scratch)
     }
 
     fn ask_directory(&mut self, x: &mut Exchange<'_>) -> Reply {
@@ -179,11 +197,16 @@ impl FileHandler {
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }
+        let (alone, tag) = (tag & ALONE, tag & !ALONE);
         let index = tag.checked_sub(INDEX);
         match (tag, result) {
-            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => self.found(x, file, stat, index),
+            (FILE | INDEX.., Ok((file, stat))) if stat.kind == FileKind::Regular => {
+                self.found(x, alone, file, stat, index)
+            }
             // What is no regular file is no index (row F10); one that may not be read still is, and hides the listing.
-            (INDEX.., Ok(_) | Err(FileError::NotFound | FileError::NotServable)) => self.ask_index(x, tag - INDEX + 1),
+            (INDEX.., Ok(_) | Err(FileError::NotFound | FileError::NotServable)) => {
+                self.ask_index(x, alone, tag - INDEX + 1)
+            }
             (FILE, Ok((_, stat))) if stat.kind == FileKind::Directory => {
                 self.cache.remove(&self.key);
                 answer::redirect_to_directory(x, &self.key)
@@ -194,8 +217,9 @@ impl FileHandler {
         }
     }
 
-    /// A regular file is open: answer from the cache if it is still that file, fill it if it is small, or stream.
-    fn found(&mut self, x: &mut Exchange<'_>, file: FileId, stat: FileStat, index: Option<u32>) -> Reply {
+    /// A regular file is open: answer from the cache if it is still that file, fill it if it is small (or follow who
+    /// does), or stream.
+    fn found(&mut self, x: &mut Exchange<'_>, alone: u32, file: FileId, stat: FileStat, index: Option<u32>) -> Reply {
         let now = x.now();
         if let Some(entry) = self.cache.confirm(&self.key, &stat, now) {
             return answer::cached(x, entry);
@@ -204,30 +228,35 @@ impl FileHandler {
         if let Some(reply) = answer::unread(x, self.name(index), &stat) {
             return reply;
         }
-        match self.fills.begin(file, stat, index, now) {
-            Some((key, len)) => x.ask_read(FILL + key, file, 0, len),
+        if alone == 0
+            && let Some(fill) = self.fills.of(&self.key)
+        {
+            return x.ask_after(FOLLOW, fill);
+        }
+        match self.fills.begin(&self.key, file, stat, index, now) {
+            Some((fill, len)) => x.ask_read(fill, file, 0, len),
             None => answer::streamed(x, self.name(index), file, &stat),
         }
     }
 
     /// Goes on with a fill: reads to the end, and looks whether the file is still what was opened (decision 14).
     fn filled(&mut self, x: &mut Exchange<'_>, tag: u32, result: Result<(&[u8], FileStat), FileError>) -> Reply {
-        let key = tag.wrapping_sub(FILL);
         if let Err(status) = self.resolve(x) {
             return refuse_target(x, status);
         }
-        let Some(fill) = self.fills.get(key) else { return x.send_error(500) };
+        // A fill of the handler before this one, which a panic ended: begin again.
+        let Some(fill) = self.fills.get(tag) else { return self.begin(x, ALONE) };
         let (step, stat) = match result {
             Ok((bytes, stat)) => (fill.read(bytes, stat), stat),
             Err(error) => {
-                self.fills.end(key);
+                self.fills.end(tag);
                 return self.lost(x, error);
             }
         };
         if let fill::Step::More { offset, len } = step {
             return x.ask_read(tag, fill.file, offset, len);
         }
-        let Some(fill) = self.fills.end(key) else { return x.send_error(500) };
+        let Some(fill) = self.fills.end(tag) else { return x.send_error(500) };
         match step {
             fill::Step::Complete => self.keep_and_answer(x, fill, &stat),
             _ => answer::streamed(x, self.name(fill.index), fill.file, &stat),

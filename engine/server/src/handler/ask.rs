@@ -1,6 +1,8 @@
 //! What a handler waits for without blocking, and what arrives.
 
-use slipring_ring::{FileError, FileId, FileStat, Listing, RootId};
+use slipring_ring::{FileError, FileId, FileStat, Listing, RootId, RunError};
+
+use super::{HandlerError, JobOutput};
 
 /// A thing to be done by the ring; made by the `ask_` methods of [`super::Exchange`]. One is open per exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,18 @@ pub enum Ask {
         /// Which.
         file: FileId,
     },
+    /// Wait for another exchange's ask.
+    After {
+        /// That ask's tag, as its exchange gave it to this handler.
+        tag: u32,
+    },
+    /// Run the job that the exchange was given with it, in the worker pool.
+    Job,
 }
 
 /// The answer to an [`Ask`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Arrived<'a> {
     /// The file, and what it was when it was opened. It belongs to the exchange and is closed with it.
     Opened(Result<(FileId, FileStat), FileError>),
@@ -35,4 +45,23 @@ pub enum Arrived<'a> {
     Read(Result<(&'a [u8], FileStat), FileError>),
     /// The names.
     Listed(Result<&'a Listing, FileError>),
+    /// The ask that this exchange waited for is over: its exchange asked for something else, answered, or is gone.
+    Over,
+    /// What the job returned, or why it did not come to its end.
+    Ran(Result<JobOutput, RunError>),
+}
+
+impl Arrived<'_> {
+    /// The value that a job returned.
+    ///
+    /// # Errors
+    /// The job failed (returned from `resume`, the peer sees a 500, or a 503 when the worker pool was full), it returned
+    /// another type, or what arrived is no job's.
+    pub fn output<T: 'static>(self) -> Result<T, HandlerError> {
+        match self {
+            Self::Ran(Ok(output)) => output.take(),
+            Self::Ran(Err(error)) => Err(HandlerError::Job(error)),
+            _ => Err(HandlerError::OtherOutput),
+        }
+    }
 }

@@ -5,20 +5,26 @@
 //! with `send_response`, `send_header`, `end_headers`, `send_error`.
 
 mod ask;
+mod body_source;
 mod commands;
 mod error_page;
 mod exchange;
+mod job;
 mod output;
 mod request;
 
 pub use ask::{Arrived, Ask};
+pub use body_source::{BodyEnd, BodySource};
 pub use commands::{Commands, Function};
 pub use error_page::error_page;
 pub(crate) use exchange::Waits;
-pub use exchange::{Answered, BodySource, Ending, Exchange};
+pub use exchange::{Answered, Ending, Exchange};
+pub use job::{Job, JobOutput};
+pub(crate) use job::{JobResult, PlannedJob};
 pub use output::Output;
 pub use request::{Request, Scratch, Site};
 
+use slipring_ring::RunError;
 use thiserror::Error;
 
 /// Answers exchanges. One per shard, made by the factory that [`crate::Server::serve`] was given, and made anew after a
@@ -85,4 +91,10 @@ pub enum HandlerError {
         /// Of the body.
         actual: u64,
     },
+    /// A job did not come to its end. The peer sees a 503 when there was no worker for it.
+    #[error("the job failed: {0}")]
+    Job(RunError),
+    /// A job's output was taken for another type than it has, or what arrived is no job's.
+    #[error("the job has no output of this type")]
+    OtherOutput,
 }

@@ -90,6 +90,8 @@ pub struct Scratch {
     pub now: Instant,
     /// The path of the open that is being asked for.
     pub path: Vec<u8>,
+    /// The job that is being asked for.
+    pub(crate) job: Option<super::PlannedJob>,
     /// Lines for the log, each with its LF; the prefix is put before them later.
     pub messages: Vec<u8>,
     /// Bytes that `wfile` collects.
@@ -104,6 +106,7 @@ impl Scratch {
             wall: Wall::default(),
             now: Instant::ORIGIN,
             path: Vec::with_capacity(4096),
+            job: None,
             messages: Vec::with_capacity(1024),
             body: Vec::new(),
         }

@@ -1,28 +1,34 @@
 //! Asks: a handler's plain data becomes operations, and their completions resume it.
 
-use slipring_ring::{FileError, FileId, FileStat, Listing, Op, OpKind, Ring, Transfer};
+use slipring_ring::{FileError, FileId, FileStat, Listing, Op, OpKind, Ring, RunError, Transfer};
 
 use super::Shard;
 use super::core::Resumed;
+use super::followers::Follower;
 use super::table::{ASK_FILES_MAX, End, OpenAsk};
 use crate::conn::Held;
-use crate::handler::{Arrived, Ask, Handler};
+use crate::handler::{Arrived, Ask, Handler, JobOutput};
 
 /// What arrived for an ask, in memory of its own.
 pub(super) enum Arrival {
     Opened(Result<(FileId, FileStat), FileError>),
     Read(Result<(Vec<u8>, FileStat), FileError>),
     Listed(Result<Box<Listing>, FileError>),
+    Over,
+    Ran(Result<JobOutput, RunError>),
 }
 
 impl Arrival {
-    fn view(&self) -> Arrived<'_> {
+    /// Lends it to `use_it`.
+    fn lend<T>(self, use_it: impl FnOnce(Arrived<'_>) -> T) -> T {
         match self {
-            Arrival::Opened(result) => Arrived::Opened(*result),
-            Arrival::Read(Ok((bytes, stat))) => Arrived::Read(Ok((bytes, *stat))),
-            Arrival::Read(Err(error)) => Arrived::Read(Err(*error)),
-            Arrival::Listed(Ok(listing)) => Arrived::Listed(Ok(listing)),
-            Arrival::Listed(Err(error)) => Arrived::Listed(Err(*error)),
+            Arrival::Opened(result) => use_it(Arrived::Opened(result)),
+            Arrival::Read(Ok((bytes, stat))) => use_it(Arrived::Read(Ok((&bytes, stat)))),
+            Arrival::Read(Err(error)) => use_it(Arrived::Read(Err(error))),
+            Arrival::Listed(Ok(listing)) => use_it(Arrived::Listed(Ok(&listing))),
+            Arrival::Listed(Err(error)) => use_it(Arrived::Listed(Err(error))),
+            Arrival::Over => use_it(Arrived::Over),
+            Arrival::Ran(result) => use_it(Arrived::Ran(result)),
         }
     }
 }
@@ -31,7 +37,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// A handler waits for something.
     pub(super) fn open_ask(&mut self, index: u32, ask: Ask, tag: u32, held: Held) {
         let Some(entry) = self.table.get(index) else { return };
-        entry.ask = Some(OpenAsk { held, tag, files: [None; ASK_FILES_MAX], arrived: None, wants: None });
+        entry.ask = Some(OpenAsk { held, tag, files: [None; ASK_FILES_MAX], arrived: None, wants: None, job: None });
         self.start_ask(index, ask);
     }
 
@@ -47,6 +53,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 entry.in_flight += 1;
                 self.ring.submit(generation_token.with_kind(OpKind::List), Op::List { file });
             }
+            Ask::After { tag } => {
+                let follower = Follower { index, generation: entry.generation };
+                self.followers.add(tag, follower);
+            }
             Ask::Read { file, offset, len } => {
                 let Some(transfer) = self.ring.take_transfer() else {
                     if let Some(open) = &mut entry.ask {
@@ -58,7 +68,42 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 let len = len.min(self.limits.ring.transfer_bytes);
                 self.ring.submit(generation_token.with_kind(OpKind::Read), Op::Read { file, offset, len, transfer });
             }
+            Ask::Job => self.start_job(index),
         }
+    }
+
+    /// Hands a job to the worker pool, with the request's body.
+    fn start_job(&mut self, index: u32) {
+        let now = self.ring.now();
+        let Some(entry) = self.table.get(index) else { return };
+        let token = entry.token(OpKind::Run, index);
+        let (Some(job), Some(open)) = (self.core.scratch.job.take(), &mut entry.ask) else { return };
+        let (task, result) = job.begin(std::mem::take(&mut open.held.body));
+        open.job = Some(result);
+        entry.conn.begin_job(now, &self.core.rules);
+        entry.in_flight += 1;
+        self.ring.submit(token, Op::Run { task });
+        self.arm_timer(index);
+    }
+
+    /// A job ended, or was never begun.
+    pub(super) fn on_ran(&mut self, index: u32, result: Result<(), RunError>) {
+        let now = self.ring.now();
+        let Some(entry) = self.table.get(index) else { return };
+        let Some(open) = entry.ask.as_mut().filter(|_| entry.end != End::Cancelling) else {
+            return self.finish_teardown(index);
+        };
+        let left = open.job.take().and_then(|job| job.take());
+        entry.conn.handle_progress(now, &self.core.rules);
+        let ran = match (result, left) {
+            (Ok(()), Some((output, body))) => {
+                open.held.body = body;
+                Ok(output)
+            }
+            (Ok(()), None) => Err(RunError::Panicked),
+            (Err(error), _) => Err(error),
+        };
+        self.resume(index, Arrival::Ran(ran));
     }
 
     /// A transfer buffer may be free for a read that waited; `false` if this connection waits for none.
@@ -134,7 +179,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(mut open) = entry.ask.take() else { return };
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
-        let resumed = self.core.resume(entry.peer, &open.held, open.tag, arrival.view(), &mut view, stage);
+        let (asked, core) = (open.tag, &mut self.core);
+        let resumed = arrival.lend(|arrived| core.resume(entry.peer, &open.held, asked, arrived, &mut view, stage));
         match resumed {
             Resumed::Waits(ask, tag) => {
                 open.tag = tag;
@@ -155,7 +201,20 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.start_body(index, out);
             }
         }
+        if self.table.get(index).and_then(|entry| entry.ask.as_ref()).is_none_or(|open| open.tag != asked) {
+            self.followers.over(asked);
+        }
         self.settle(index);
+    }
+
+    /// Resumes the exchanges whose wait for another one is over.
+    pub(super) fn serve_followers(&mut self) {
+        while let Some(Follower { index, generation }) = self.followers.next() {
+            let Some(entry) = self.table.get(index) else { continue };
+            if entry.generation == generation && entry.end != End::Cancelling && entry.ask.is_some() {
+                self.resume(index, Arrival::Over);
+            }
+        }
     }
 
     /// A send slot is free for what arrived meanwhile.

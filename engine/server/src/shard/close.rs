@@ -43,6 +43,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.end = End::Cancelling;
             let sending = entry.sending;
             let streaming = entry.stream.is_some();
+            let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some());
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
@@ -52,6 +53,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             if streaming {
                 self.cancel(index, OpKind::Poll);
+            }
+            if working {
+                // Unless a worker has begun it: then its end is waited for.
+                self.cancel(index, OpKind::Run);
             }
         }
         self.finish_teardown(index);
@@ -74,11 +79,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(entry) = self.table.get(index) else { return };
         let close_file = entry.token(OpKind::CloseFile, index);
         let held = entry.conn.take_held();
-        if let Some(stream) = entry.stream.take() {
-            self.ring.submit(close_file, Op::CloseFile { file: stream.file });
+        if let Some(file) = entry.stream.take().and_then(|stream| self.versions.end(stream.version()?)) {
+            self.ring.submit(close_file, Op::CloseFile { file });
         }
         if let Some(open) = entry.ask.take() {
             self.core.handler.abandoned(open.tag);
+            self.followers.over(open.tag);
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {
@@ -99,16 +105,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         {
             entry.in_flight -= 1;
             self.finish_teardown(token.slot());
-        }
-    }
-
-    /// A stream's socket has room again, or is broken.
-    pub(super) fn on_room(&mut self, index: u32, ready: bool) {
-        let Some(entry) = self.table.get(index) else { return };
-        match entry.end {
-            End::Cancelling => self.finish_teardown(index),
-            _ if ready => self.stream_next(index),
-            _ => self.abort(index),
         }
     }
 

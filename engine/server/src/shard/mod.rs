@@ -9,6 +9,7 @@ mod asks;
 mod close;
 mod core;
 mod drain;
+mod followers;
 mod limits;
 mod log_writer;
 mod mailbox;
@@ -16,6 +17,7 @@ mod receive;
 mod send;
 mod stream;
 mod table;
+mod versions;
 mod wheel;
 
 pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
@@ -31,9 +33,11 @@ use crate::handler::{Handler, Site};
 use crate::metrics::Metrics;
 use core::Core;
 use drain::Drain;
+use followers::Followers;
 use log_writer::LogWriter;
 use mailbox::Inbox;
 use table::{End, Table};
+use versions::Versions;
 use wheel::Wheel;
 
 /// What a shard is told when it is made.
@@ -95,6 +99,8 @@ pub struct Shard<R: Ring, H: Handler> {
     slots_waiting: VecDeque<u32>,
     streams_waiting: VecDeque<u32>,
     starved: VecDeque<u32>,
+    followers: Followers,
+    versions: Versions,
     /// Memory of inbound buffers, for reuse.
     inbound_pool: Vec<Vec<u8>>,
     listeners: Vec<accept::Accepting>,
@@ -127,6 +133,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             ready: VecDeque::with_capacity(256),
             slots_waiting: VecDeque::new(),
             streams_waiting: VecDeque::new(),
+            followers: Followers::default(),
+            versions: Versions::default(),
             starved: VecDeque::new(),
             inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
             listeners: (0..config.listeners).map(|_| accept::Accepting::default()).collect(),
@@ -207,6 +215,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.fire_timers();
         self.serve_starved();
         self.serve_waiting_streams();
+        self.serve_followers();
         self.serve_slot_waiters();
         self.flush();
         self.flush_log();
@@ -215,7 +224,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     fn next_deadline(&self) -> Option<Deadline> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.followers.any_due() {
             return Some(Deadline::at(Instant::ORIGIN));
         }
         let next = self.wheel.next().min(self.log.due()).min(self.drain.next()).min(self.accept_retry());
@@ -263,6 +272,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Outcome::Listed(result) => {
                 self.landed(index);
                 self.on_listed(index, result);
+            }
+            Outcome::Ran(result) => {
+                self.landed(index);
+                self.on_ran(index, result);
             }
             Outcome::Written(result, transfer) => {
                 self.log.written(&mut self.ring, result, transfer);

@@ -7,7 +7,7 @@ use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
 
 use super::Shard;
 use super::core::OutOfSlot;
-use super::stream::Stream;
+use super::stream::{FileSource, PullSource, Stream};
 use super::table::End;
 use crate::conn::Phase;
 use crate::handler::{BodySource, Handler};
@@ -197,8 +197,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Starts what an answer goes on with outside its slot.
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
-        let OutOfSlot { spilled, source, body_bytes, log, close } = out;
-        debug_assert!(body_bytes > 0 || spilled.is_some(), "a body outside the slot is not empty");
+        let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
+        let is_known = body_bytes > 0 || spilled.is_some();
+        debug_assert!(is_known || matches!(source, BodySource::Reader(_)), "a body outside the slot is not empty");
         let attached = spilled.is_none_or(|bytes| self.attach_whole(index, bytes));
         let attached = attached
             && match source {
@@ -209,7 +210,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
                     slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
                 }
-                BodySource::File(file, range) => return self.start_stream(index, file, range, log, close),
+                BodySource::File(file, range) => return self.start_file(index, file, range, log, close),
+                BodySource::Reader(reader) => {
+                    let stream = Stream::of_reader(PullSource::new(reader, body_end), log, close);
+                    return self.start_stream(index, stream);
+                }
             };
         let Some(entry) = self.table.get(index) else { return };
         if let Some(slot) = &entry.slot {
@@ -238,7 +243,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         attached
     }
 
-    fn start_stream(
+    fn start_file(
         &mut self,
         index: u32,
         file: slipring_ring::FileId,
@@ -246,19 +251,27 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         log: Vec<u8>,
         close: Option<bool>,
     ) {
-        let now = self.ring.now();
         let stat = self.ring.measure(file);
         let Some(entry) = self.table.get(index) else { return };
+        let token = entry.token(OpKind::CloseFile, index);
         let Ok(stat) = stat else {
             // What is written leaves, answers before this one among it; then the connection ends short of the promise.
             entry.end = End::AfterSend { linger: true };
-            let token = entry.token(OpKind::CloseFile, index);
             self.ring.submit(token, Op::CloseFile { file });
             self.core.metrics.aborted += 1;
             return self.drop_inbound(index);
         };
-        let mut stream = Stream::new(file, stat, range, now);
-        (stream.log, stream.close) = (log, close);
-        entry.stream = Some(Box::new(stream));
+        let shared = self.versions.begin(file, stat);
+        if shared != file {
+            self.ring.submit(token, Op::CloseFile { file });
+        }
+        self.start_stream(index, Stream::of_file(FileSource::new(shared, stat, range), log, close));
+    }
+
+    /// It goes on when what stands before it has left.
+    fn start_stream(&mut self, index: u32, stream: Stream) {
+        if let Some(entry) = self.table.get(index) {
+            entry.stream = Some(Box::new(stream));
+        }
     }
 }

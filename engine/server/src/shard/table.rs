@@ -7,7 +7,7 @@ use super::asks::Arrival;
 use super::stream::Stream;
 use super::wheel::{Link, Links};
 use crate::conn::{Conn, Held};
-use crate::handler::Ask;
+use crate::handler::{Ask, JobResult};
 
 /// One connection. While idle it holds this and nothing else: no buffer, no slot, no operation but its receive.
 pub(super) struct Entry {
@@ -53,6 +53,8 @@ pub(super) struct OpenAsk {
     pub(super) arrived: Option<Box<Arrival>>,
     /// A read that waits for a transfer buffer.
     pub(super) wants: Option<Ask>,
+    /// Where the job in the worker pool will leave its result.
+    pub(super) job: Option<JobResult>,
 }
 
 /// Files that one exchange has open at most; the first is closed for the next.

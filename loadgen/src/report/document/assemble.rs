@@ -107,7 +107,7 @@ impl Config {
 }
 
 impl Host {
-    fn of(host: &record::Host) -> Self {
+    pub(in crate::report) fn of(host: &record::Host) -> Self {
         let record::Host { kernel, cpu, cores, congestion, quota, governor, virt } = host.clone();
         Self { kernel, cpu, cores, quota, governor, virt, congestion }
     }
@@ -214,7 +214,7 @@ impl Environment {
 }
 
 impl Reason {
-    fn of(reason: &record::Reason) -> Self {
+    pub(in crate::report) fn of(reason: &record::Reason) -> Self {
         Self {
             code: reason.code.name().to_owned(),
             level: reason.level.name().to_owned(),

@@ -6,7 +6,7 @@ const YEAR_MAX: u64 = 9999;
 const LENGTHS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// Seconds since 1970-01-01 as RFC 3339 in UTC.
-pub(super) fn rfc3339(secs: u64) -> String {
+pub(in crate::report) fn rfc3339(secs: u64) -> String {
     let (days, time) = ((secs / 86_400) as i64, secs % 86_400);
     let (year, month, day) = civil(days);
     format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", time / 3600, time / 60 % 60, time % 60)

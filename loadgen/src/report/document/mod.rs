@@ -9,6 +9,7 @@ mod counts;
 mod date;
 mod times;
 
+pub(in crate::report) use date::rfc3339;
 pub use times::{Bounds, FIGURES, FigureName, Shown, Times};
 
 use std::collections::BTreeMap;

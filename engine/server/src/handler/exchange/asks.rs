@@ -1,0 +1,56 @@
+//! What a handler can wait for.
+
+use slipring_ring::{FileId, RootId};
+
+use super::{Answered, Exchange, Waits};
+use crate::handler::{Ask, Job, PlannedJob, Reply};
+
+impl Exchange<'_> {
+    /// Asks for a file beneath a root; [`super::Handler::resume`] goes on with it.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_open(&mut self, tag: u32, root: RootId, path: &[u8]) -> Reply {
+        self.scratch.path.clear();
+        self.scratch.path.extend_from_slice(path);
+        Ok(Answered(Waits::Ask(Ask::Open { root }, tag)))
+    }
+
+    /// Asks for bytes of a file that this exchange opened.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_read(&mut self, tag: u32, file: FileId, offset: u64, len: u32) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::Read { file, offset, len }, tag)))
+    }
+
+    /// Asks for the names in a directory that this exchange opened.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_list(&mut self, tag: u32, file: FileId) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::List { file }, tag)))
+    }
+
+    /// Waits until no exchange of this shard has an ask with the tag `other` open; one must be open now. The handler
+    /// sees to it that no two exchanges wait for each other.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_after(&mut self, tag: u32, other: u32) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::After { tag: other }, tag)))
+    }
+
+    /// Asks for work that may block; it runs in the worker pool, while the shard serves others.
+    /// [`crate::Handler::resume`] goes on with what `work` returned ([`crate::Arrived::output`]).
+    ///
+    /// The closure owns what it needs of the request, and reads the body from [`Job::rfile`]. A job cannot be stopped: when
+    /// its peer leaves, it is finished for nobody. Behind `timeouts.job` of the server's rules the connection is cut.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_job<T: Send + 'static>(&mut self, tag: u32, work: impl FnOnce(&mut Job) -> T + Send + 'static) -> Reply {
+        self.scratch.job = Some(PlannedJob::new(work));
+        Ok(Answered(Waits::Ask(Ask::Job, tag)))
+    }
+}

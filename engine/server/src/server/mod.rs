@@ -1,0 +1,225 @@
+//! Starting shards, waiting for signals, draining. The only place that names a concrete ring.
+
+mod error;
+mod handle;
+mod start;
+mod supervise;
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
+
+use slipring_ring::RootId;
+use slipring_ring::uring::WorkerLimits;
+pub use slipring_ring::uring::process::Signal;
+use slipring_ring::uring::process::Signals;
+
+use crate::conn::Rules;
+use crate::handler::{Handler, Site};
+pub use error::Error;
+use handle::Event;
+pub use handle::Handle;
+use supervise::{print_banner, watch_signals};
+
+/// Where access log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Nowhere.
+    Off,
+    /// To standard error, as Python's http.server.
+    Stderr,
+    /// To standard output.
+    Stdout,
+    /// To the end of a file.
+    File(PathBuf),
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was begun was finished, or the drain's time was up.
+    Drained,
+    /// A second signal stopped it at once.
+    Stopped(Signal),
+}
+
+/// An HTTP server: addresses, shards, and what they have in common. Made by [`Server::bind`], run by [`Server::serve`].
+///
+/// ```no_run
+/// # use slipring::{Commands, Exchange, Handler, Reply, Server};
+/// struct Hello;
+///
+/// impl Handler for Hello {
+///     const COMMANDS: Commands<Self> = Commands::new().on("GET", Self::do_get);
+/// }
+///
+/// impl Hello {
+///     fn do_get(&mut self, x: &mut Exchange) -> Reply {
+///         x.send_response(200)?.send_header("Content-Type", "text/plain")?.end_headers(b"Hello, World!")
+///     }
+/// }
+///
+/// fn main() -> Result<(), slipring::Error> {
+///     Server::bind("127.0.0.1:8000")?.serve(|| Hello)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    /// Addresses that are served only where the machine has them.
+    optional: Vec<SocketAddr>,
+    roots: Vec<PathBuf>,
+    shards: Option<usize>,
+    cores: Vec<usize>,
+    connections_max: Option<usize>,
+    workers: WorkerLimits,
+    access_log: AccessLog,
+    site: Site,
+    rules: Rules,
+    banner: bool,
+    drain_timeout: Duration,
+    control: (Sender<Event>, Receiver<Event>),
+}
+
+impl Server {
+    /// A server for this address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the name leads nowhere. The port is bound by [`Self::serve`].
+    pub fn bind(address: impl ToSocketAddrs + std::fmt::Debug) -> Result<Self, Error> {
+        let name = format!("{address:?}");
+        let mut addresses =
+            address.to_socket_addrs().map_err(|source| Error::Address { name: name.clone(), source })?;
+        let nothing = || Error::Address { name, source: io::ErrorKind::AddrNotAvailable.into() };
+        Ok(Self::on(vec![addresses.next().ok_or_else(nothing)?]))
+    }
+
+    /// A server for these addresses.
+    pub fn on(addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            addresses,
+            optional: Vec::new(),
+            roots: Vec::new(),
+            shards: None,
+            cores: Vec::new(),
+            connections_max: None,
+            workers: WorkerLimits::SERVER,
+            access_log: AccessLog::Off,
+            site: Site::new(),
+            rules: Rules::COMMAND,
+            banner: false,
+            drain_timeout: Duration::from_secs(30),
+            control: mpsc::channel(),
+        }
+    }
+
+    /// Also listens here, if the machine has this address; its port 0 becomes that of the first address.
+    #[must_use]
+    pub fn also_if_there(mut self, address: SocketAddr) -> Self {
+        self.optional.push(address);
+        self
+    }
+
+    /// Adds a document root; handlers name it by the id.
+    pub fn add_root(&mut self, path: PathBuf) -> RootId {
+        self.roots.push(path);
+        RootId(self.roots.len() as u16 - 1)
+    }
+
+    /// How many shards; by default one per core that the process may use.
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards.max(1));
+        self
+    }
+
+    /// Pins the shards to these cores, in order.
+    #[must_use]
+    pub fn cores(mut self, cores: Vec<usize>) -> Self {
+        self.cores = cores;
+        self
+    }
+
+    /// Connections at the same time, of all shards.
+    #[must_use]
+    pub fn connections_max(mut self, connections: usize) -> Self {
+        self.connections_max = Some(connections);
+        self
+    }
+
+    /// Threads of the worker pool that carry out jobs, for all shards together, and how many jobs may wait for one;
+    /// further ones are refused (503). By default 64 and 1,024. Threads are started as they are needed.
+    #[must_use]
+    pub fn workers(mut self, threads: usize, waiting: usize) -> Self {
+        self.workers = WorkerLimits { threads: threads.max(1), waiting };
+        self
+    }
+
+    /// Where access log lines go; nowhere by default.
+    #[must_use]
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = log;
+        self
+    }
+
+    /// What all answers have in common.
+    #[must_use]
+    pub fn site(mut self, site: Site) -> Self {
+        self.site = site;
+        self
+    }
+
+    /// What a connection may do and how long.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Prints Python's line for each address when every shard is ready.
+    #[must_use]
+    pub fn banner(mut self, banner: bool) -> Self {
+        self.banner = banner;
+        self
+    }
+
+    /// How long a drain may take.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// Reaches the server while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle(self.control.0.clone())
+    }
+
+    /// Serves until a signal or [`Handle::shutdown`] ends it. `factory` makes one handler per shard.
+    ///
+    /// SIGINT and SIGTERM drain; a second one stops at once.
+    ///
+    /// # Errors
+    /// When it cannot start, or a ring is lost.
+    pub fn serve<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<(), Error> {
+        self.run(factory).map(drop)
+    }
+
+    /// As [`Self::serve`], and says how it ended.
+    ///
+    /// # Errors
+    /// When it cannot start, or a ring is lost.
+    pub fn run<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
+        let signals = Signals::block().map_err(Error::Start)?;
+        let bound = self.probe()?;
+        let shards = self.start(&bound, &Arc::new(factory))?;
+        if self.banner {
+            print_banner(&bound);
+        }
+        watch_signals(signals, self.control.0.clone())?;
+        self.supervise(&shards)
+    }
+}

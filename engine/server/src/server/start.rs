@@ -1,0 +1,217 @@
+//! Starting: ports are proved free, shards are started and become ready.
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use slipring_ring::SinkId;
+use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, Workers, process};
+
+use super::error::explain;
+use super::handle::Event;
+use super::{AccessLog, Error, Server};
+use crate::handler::Handler;
+use crate::shard::{Mailbox, Shard, ShardConfig};
+
+/// The share of descriptors that connections may use; files and logs need the rest.
+const CONNECTIONS_PERCENT: u64 = 80;
+/// Connections of a whole server by default, at most.
+const CONNECTIONS_MAX: u64 = 64 * 1024;
+/// Connections that wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: u32 = 4096;
+/// How long a port in use may still be that of a server that just ended.
+const PORT_PATIENCE: Duration = Duration::from_millis(500);
+/// How long a log line waits for others, unless a person reads along.
+const LOG_DELAY: Duration = Duration::from_millis(250);
+
+impl Server {
+    /// Proves that every port is free: a second server would join a shared port in silence (decision 15).
+    pub(super) fn probe(&self) -> Result<Vec<SocketAddr>, Error> {
+        let alone = ListenOptions { backlog: 1, ..ListenOptions::default() };
+        let mut probes = Vec::new();
+        for &address in &self.addresses {
+            probes.push(
+                Listener::bind_within(address, &alone, PORT_PATIENCE).map_err(|source| explain(address, source))?,
+            );
+        }
+        for &(mut address) in &self.optional {
+            if address.port() == 0 {
+                address.set_port(probes.first().map_or(0, |first| first.address().port()));
+            }
+            match Listener::bind_within(address, &alone, PORT_PATIENCE) {
+                Ok(probe) => probes.push(probe),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(explain(address, error)),
+                // This machine has no such address.
+                Err(_) => {}
+            }
+        }
+        Ok(probes.iter().map(Listener::address).collect())
+    }
+
+    /// Starts every shard and waits until all are ready.
+    pub(super) fn start<H: Handler>(
+        &self,
+        bound: &[SocketAddr],
+        factory: &Arc<impl Fn() -> H + Send + Sync + 'static>,
+    ) -> Result<Vec<Mailbox>, Error> {
+        let cores = self.choose_cores()?;
+        let descriptors = process::raise_descriptor_limit().map_err(Error::Start)?;
+        let connections = self.connections_max.map_or_else(
+            || (descriptors * CONNECTIONS_PERCENT / 100).min(CONNECTIONS_MAX),
+            |connections| connections as u64,
+        );
+        let count = cores.len();
+        let workers = Workers::new(self.workers);
+        for (number, core) in cores.into_iter().enumerate() {
+            let connections = connections as usize / count;
+            let plan = self.shard_plan(bound, core, connections, count > 1, workers.clone())?;
+            let (events, factory) = (self.control.0.clone(), factory.clone());
+            thread::Builder::new()
+                .name(format!("slipring-{number}"))
+                .spawn(move || plan.run(&events, factory))
+                .map_err(Error::Start)?;
+        }
+        self.await_ready(count)
+    }
+
+    fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {
+        let mut mailboxes = Vec::with_capacity(count);
+        while mailboxes.len() < count {
+            match self.control.1.recv() {
+                Ok(Event::Ready(mailbox)) => mailboxes.push(mailbox),
+                Ok(Event::Failed(error)) => return Err(error),
+                Ok(Event::Shutdown) => {
+                    let _ = self.control.0.send(Event::Shutdown);
+                }
+                _ => {}
+            }
+        }
+        Ok(mailboxes)
+    }
+
+    fn choose_cores(&self) -> Result<Vec<Option<usize>>, Error> {
+        let there: Vec<usize> = core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
+        if let Some(&core) = self.cores.iter().find(|core| !there.contains(core)) {
+            return Err(Error::Core { core });
+        }
+        if !self.cores.is_empty() {
+            let shards = self.shards.unwrap_or(self.cores.len());
+            return Ok(self.cores.iter().cycle().take(shards).map(|&core| Some(core)).collect());
+        }
+        // Counts the affinity mask and the cgroup's quota.
+        let usable = thread::available_parallelism().map_or(1, usize::from);
+        let shards = self.shards.unwrap_or(usable);
+        // With a quota below the cores, or another number than theirs, pinning would only fight the scheduler.
+        let pinned = shards == there.len() && usable == there.len();
+        Ok((0..shards).map(|shard| pinned.then(|| there[shard])).collect())
+    }
+
+    fn shard_plan(
+        &self,
+        bound: &[SocketAddr],
+        core: Option<usize>,
+        connections_max: usize,
+        reuse_port: bool,
+        workers: Workers,
+    ) -> Result<ShardPlan, Error> {
+        let sink = self.open_log()?;
+        let delay = match &sink {
+            Some((_, true)) => Duration::ZERO,
+            _ => LOG_DELAY,
+        };
+        let config = ShardConfig {
+            rules: self.rules.clone(),
+            site: self.site.clone(),
+            listeners: bound.len() as u16,
+            log: sink.as_ref().map(|_| SinkId(0)),
+            log_delay: delay,
+            drain_timeout: self.drain_timeout,
+            ..ShardConfig::new(connections_max)
+        };
+        Ok(ShardPlan {
+            core,
+            addresses: bound.to_vec(),
+            listen: ListenOptions { reuse_port, backlog: BACKLOG, ..ListenOptions::default() },
+            roots: self.roots.clone(),
+            sink: sink.map(|(fd, _)| fd),
+            config,
+            workers,
+        })
+    }
+
+    /// The access log's descriptor, and whether a person reads along.
+    fn open_log(&self) -> Result<Option<(OwnedFd, bool)>, Error> {
+        let (fd, terminal) = match &self.access_log {
+            AccessLog::Off => return Ok(None),
+            AccessLog::Stderr => (io::stderr().as_fd().try_clone_to_owned(), io::stderr().is_terminal()),
+            AccessLog::Stdout => (io::stdout().as_fd().try_clone_to_owned(), io::stdout().is_terminal()),
+            AccessLog::File(path) => {
+                let file = OpenOptions::new().append(true).create(true).open(path);
+                (file.map(OwnedFd::from), false)
+            }
+        };
+        let path = || match &self.access_log {
+            AccessLog::File(path) => path.clone(),
+            _ => PathBuf::from("-"),
+        };
+        fd.map(|fd| Some((fd, terminal))).map_err(|source| Error::Log { path: path(), source })
+    }
+}
+
+/// Everything that a shard's thread needs to make its shard.
+struct ShardPlan {
+    core: Option<usize>,
+    addresses: Vec<SocketAddr>,
+    listen: ListenOptions,
+    roots: Vec<PathBuf>,
+    sink: Option<OwnedFd>,
+    config: ShardConfig,
+    workers: Workers,
+}
+
+impl ShardPlan {
+    /// The shard's whole life, on its own thread: pin, map memory, ring, listen, ready, serve (decision 15).
+    fn run<H: Handler>(self, events: &Sender<Event>, factory: Arc<impl Fn() -> H + Send + Sync + 'static>) {
+        // The server that waits for these events may be gone; then nobody needs them.
+        let tell = |event| drop(events.send(event));
+        let serve = || match self.make(factory) {
+            Ok(mut shard) => {
+                tell(Event::Ready(shard.mailbox()));
+                match shard.run() {
+                    Ok(()) => tell(Event::Ended(shard.metrics().clone())),
+                    Err(lost) => tell(Event::Failed(lost.into())),
+                }
+            }
+            Err(error) => tell(Event::Failed(error)),
+        };
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(serve)).is_err() {
+            // Decision 11: a restart is safer than a shard that unwinds over memory that the kernel owns.
+            let _ = writeln!(io::stderr(), "slipring: a shard failed by a bug; the process ends");
+            std::process::abort();
+        }
+    }
+
+    fn make<H: Handler>(
+        self,
+        factory: Arc<impl Fn() -> H + Send + Sync + 'static>,
+    ) -> Result<Shard<UringRing, H>, Error> {
+        if let Some(core) = self.core {
+            // Best effort: a mask that changed meanwhile costs speed, nothing else.
+            core_affinity::set_for_current(core_affinity::CoreId { id: core });
+        }
+        let mut uring = UringConfig::new(self.config.limits.ring.clone());
+        uring.roots = self.roots;
+        uring.workers = Some(self.workers);
+        uring.sinks = self.sink.into_iter().collect();
+        let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
+        uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
+        let ring = UringRing::new(uring)?;
+        Ok(Shard::new(ring, self.config, Box::new(move || factory())))
+    }
+}

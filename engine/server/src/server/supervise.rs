@@ -1,0 +1,78 @@
+//! Running: signals, the drain, the end; and what a person at a terminal reads.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+use std::thread;
+
+use slipring_ring::uring::process::Signals;
+
+use super::handle::Event;
+use super::{Ended, Error, Server, Signal};
+use crate::metrics::Metrics;
+use crate::shard::{Mailbox, Message};
+
+impl Server {
+    /// Waits for what ends the server, and for its end.
+    pub(super) fn supervise(&self, shards: &[Mailbox]) -> Result<Ended, Error> {
+        let mut draining = false;
+        let mut left = shards.len();
+        let mut total = Metrics::default();
+        while left > 0 {
+            match self.control.1.recv() {
+                Ok(Event::Ended(metrics)) => {
+                    total.add(&metrics);
+                    left -= 1;
+                }
+                Ok(Event::Failed(error)) => return Err(error),
+                Ok(Event::Signal(signal)) if draining => return Ok(Ended::Stopped(signal)),
+                Ok(Event::Signal(signal)) => {
+                    draining = true;
+                    if self.banner && signal == Signal::Interrupt {
+                        // Python's line (row X3). A closed standard output must not end the drain.
+                        let _ = writeln!(io::stdout(), "\nKeyboard interrupt received, exiting.");
+                    }
+                    drain(shards);
+                }
+                Ok(Event::Shutdown) => {
+                    draining = true;
+                    drain(shards);
+                }
+                Ok(Event::Ready(_)) | Err(_) => {}
+            }
+        }
+        if total.log_dropped_lines > 0 {
+            let _ = writeln!(io::stderr(), "slipring: {} log lines were dropped", total.log_dropped_lines);
+        }
+        Ok(Ended::Drained)
+    }
+}
+
+fn drain(shards: &[Mailbox]) {
+    for shard in shards {
+        shard.post(Message::Drain);
+    }
+}
+
+/// Python's line for each address (row X2).
+pub(super) fn print_banner(bound: &[SocketAddr]) {
+    let mut out = io::stdout().lock();
+    for address in bound {
+        let (ip, port) = (address.ip(), address.port());
+        let host = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+        // A closed standard output is no reason not to serve.
+        let _ = writeln!(out, "Serving HTTP on {ip} port {port} (http://{host}:{port}/) ...");
+    }
+    let _ = out.flush();
+}
+
+/// Waits for signals on a thread of its own, for as long as the process lives.
+pub(super) fn watch_signals(signals: Signals, events: Sender<Event>) -> Result<(), Error> {
+    let signals = Mutex::new(signals);
+    let watch = move || {
+        let Ok(signals) = signals.into_inner() else { return };
+        while events.send(Event::Signal(signals.wait())).is_ok() {}
+    };
+    thread::Builder::new().name("slipring-signals".into()).spawn(watch).map(drop).map_err(Error::Start)
+}

@@ -1,0 +1,79 @@
+//! Tasks: work that may block, beside the ring.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use slipring_ring::{Op, OpKind, Outcome, RunError, Task};
+
+use crate::rig::Rig;
+use crate::world::World;
+
+/// Many more tasks than workers: each runs once, and nothing else has to wait for them.
+pub fn a_task_runs_beside_the_ring<W: World>() {
+    const TASKS: u32 = 200;
+    let mut rig = Rig::<W>::new();
+    let ran = Arc::new(AtomicU32::new(0));
+    let tokens: Vec<_> = (0..TASKS)
+        .map(|number| {
+            let ran = ran.clone();
+            let task = Task::new(move || _ = ran.fetch_add(1, Ordering::Relaxed));
+            rig.submit(OpKind::Run, number, Op::Run { task })
+        })
+        .collect();
+    let (mut peer, socket) = rig.connected();
+    rig.world.send(&mut peer, b"meanwhile");
+    assert_eq!(rig.receive(1, socket, false, 9), b"meanwhile");
+    for token in tokens {
+        assert!(matches!(rig.outcome_of(token), Outcome::Ran(Ok(()))));
+    }
+    assert_eq!(ran.load(Ordering::Relaxed), TASKS);
+    rig.close(socket);
+    rig.finish();
+}
+
+pub fn what_a_task_did_is_seen_behind_its_end<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let place = Arc::new(AtomicU32::new(0));
+    for number in 1..100 {
+        let there = place.clone();
+        // Relaxed: the completion alone orders it.
+        let task = Task::new(move || there.store(number, Ordering::Relaxed));
+        let token = rig.submit(OpKind::Run, 1, Op::Run { task });
+        assert!(matches!(rig.outcome_of(token), Outcome::Ran(Ok(()))));
+        assert_eq!(place.load(Ordering::Relaxed), number);
+    }
+    rig.finish();
+}
+
+pub fn a_panic_ends_its_task_only<W: World>() {
+    let mut rig = Rig::<W>::new();
+    for number in 0..5 {
+        // Without the message that a panic prints.
+        let falling = Task::new(|| std::panic::resume_unwind(Box::new("a task falls")));
+        let falling = rig.submit(OpKind::Run, number, Op::Run { task: falling });
+        let sound = rig.submit(OpKind::Run, number + 100, Op::Run { task: Task::new(|| ()) });
+        assert!(matches!(rig.outcome_of(falling), Outcome::Ran(Err(RunError::Panicked))));
+        assert!(matches!(rig.outcome_of(sound), Outcome::Ran(Ok(()))));
+    }
+    rig.finish();
+}
+
+/// Taken back or carried out, as it comes, but one of both and once.
+pub fn a_cancelled_task_ends_once<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let ran = Arc::new(AtomicU32::new(0));
+    let mut carried_out = 0;
+    for number in 0..50 {
+        let ran = ran.clone();
+        let task = Task::new(move || _ = ran.fetch_add(1, Ordering::Relaxed));
+        let token = rig.submit(OpKind::Run, number, Op::Run { task });
+        let found = rig.cancel(token);
+        match rig.outcome_of(token) {
+            Outcome::Ran(Ok(())) => carried_out += 1,
+            Outcome::Ran(Err(RunError::Cancelled)) => assert!(found),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(ran.load(Ordering::Relaxed), carried_out);
+    rig.finish();
+}

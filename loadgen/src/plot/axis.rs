@@ -18,7 +18,7 @@ pub struct Axis {
 }
 
 /// Where a quantile stands on an axis that gives each nine the same room: 0.9 at 1, 0.99 at 2.
-pub fn tail_position(quantile: f64) -> f64 {
+fn tail_position(quantile: f64) -> f64 {
     -(1.0 - quantile).log10()
 }
 
@@ -41,7 +41,8 @@ impl Axis {
 
     /// Around positive values, one decade at least; ticks at powers of ten, with few of them at 2 and 5, too.
     pub fn logarithmic(values: Range<f64>, label: impl Fn(f64) -> String) -> Self {
-        let (low, high) = (values.start.max(1e-3), values.end.max(values.start).max(1e-3));
+        let high = values.end.max(values.start).max(1e-3);
+        let low = values.start.clamp(1e-3, (high / 10.0).max(1e-3));
         let fine = (high.log10() - low.log10()).ceil() as i32 <= DECADES_FINE;
         let steps: &[f64] = if fine { &[1.0, 2.0, 5.0] } else { &[1.0] };
         let decades = low.log10().floor() as i32 - 1..=high.log10().ceil() as i32 + 1;
@@ -53,7 +54,7 @@ impl Axis {
         Self { range: below.log10()..above.log10(), ticks, logarithmic: true }
     }
 
-    /// Quantiles up to `last`, each nine with the same room; values of this axis are [`tail_position`]s.
+    /// Quantiles up to `last`, each nine with the same room; values of this axis are such places.
     pub fn tail(last: f64) -> Self {
         const NAMES: [(f64, &str); 8] = [
             (0.0, "0"),
@@ -103,12 +104,12 @@ mod tests {
         assert_eq!(ticks(&Axis::linear(0.0..10_432.0, label)), ["0", "2000", "4000", "6000", "8000", "10000", "12000"]);
         assert_eq!(ticks(&Axis::exact(0.0..10.0, label)), ["0", "2", "4", "6", "8", "10"]);
         assert_eq!(ticks(&Axis::linear(0.0..0.0, label)).first(), Some(&"0"));
-        assert_eq!(ticks(&Axis::logarithmic(130.0..900.0, label)), ["100", "200", "500", "1000"]);
+        assert_eq!(ticks(&Axis::logarithmic(80.0..900.0, label)), ["50", "100", "200", "500", "1000"]);
         assert_eq!(
             ticks(&Axis::logarithmic(130.0..5e6, label)),
             ["100", "1000", "10000", "100000", "1000000", "10000000"]
         );
-        assert_eq!(ticks(&Axis::logarithmic(100.0..100.0, label)), ["100", "200"]);
+        assert_eq!(ticks(&Axis::logarithmic(100.0..100.0, label)), ["10", "20", "50", "100"]);
         assert_eq!(ticks(&Axis::tail(0.9995)), ["0%", "50%", "90%", "99%", "99.9%"]);
     }
 

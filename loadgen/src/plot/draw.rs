@@ -70,17 +70,35 @@ fn mesh(chart: &Chart, plane: &mut Plane) -> Drawn {
     let name = |ticks: &[(f64, String)], at: f64| {
         ticks.iter().find(|(tick, _)| (tick - at).abs() < 1e-9).map_or_else(String::new, |(_, name)| name.clone())
     };
+    let below = apart(&chart.x, plane.plotting_area().dim_in_pixel().0);
     let letters = ("sans-serif", LETTER_PX).into_font().color(&colour(Role::Ink));
     let mut mesh = plane.configure_mesh();
     mesh.bold_line_style(colour(Role::Grid)).axis_style(colour(Role::Frame));
-    mesh.max_light_lines(0).label_style(letters).set_all_tick_mark_size(0);
+    mesh.max_light_lines(0).label_style(letters).set_all_tick_mark_size(4);
     if chart.y.ticks.is_empty() {
         mesh.disable_y_mesh().disable_y_axis();
     }
-    mesh.x_label_formatter(&|at| name(&chart.x.ticks, *at))
+    mesh.x_label_formatter(&|at| name(&below, *at))
         .y_label_formatter(&|at| name(&chart.y.ticks, *at))
         .draw()?;
     Ok(())
+}
+
+/// The ticks of the x axis, those left out whose words would run into the words before them.
+fn apart(axis: &Axis, width_px: u32) -> Vec<(f64, String)> {
+    const LETTER_WIDTH_PX: f64 = 7.0;
+    let px_per_place = f64::from(width_px) / (axis.range.end - axis.range.start).max(f64::MIN_POSITIVE);
+    let mut free_from = f64::NEG_INFINITY;
+    let fits = |(at, words): &&(f64, String)| {
+        let half = (words.chars().count() as f64 + 1.0) * LETTER_WIDTH_PX / 2.0;
+        let center = at * px_per_place;
+        let fits = center - half >= free_from;
+        if fits {
+            free_from = center + half;
+        }
+        fits
+    };
+    axis.ticks.iter().filter(fits).cloned().collect()
 }
 
 fn draw_layer(chart: &Chart, plane: &mut Plane, layer: &Layer) -> Drawn {

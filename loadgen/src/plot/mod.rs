@@ -7,7 +7,7 @@
 mod axis;
 mod draw;
 
-pub use axis::{Axis, tail_position};
+pub use axis::Axis;
 
 /// What a colour means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

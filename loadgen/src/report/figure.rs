@@ -20,6 +20,15 @@ pub(super) fn time(us: f64) -> String {
     }
 }
 
+/// A time at a tick: round, so without needless digits.
+pub(super) fn tick(us: f64) -> String {
+    match us {
+        us if us < 1e3 => format!("{} us", number(us)),
+        us if us < 1e6 => format!("{} ms", number(us / 1e3)),
+        us => format!("{} s", number(us / 1e6)),
+    }
+}
+
 /// A time, or `-`.
 pub(super) fn time_or_dash(us: Option<f64>) -> String {
     us.map_or_else(|| "-".to_owned(), time)
@@ -54,14 +63,15 @@ pub(super) fn bytes(bytes: f64) -> String {
 pub(super) fn rate(rate: Option<f64>) -> String {
     match rate {
         None => "-".to_owned(),
-        Some(rate) if rate < 1e3 => format!("{rate:.2}"),
+        Some(rate) if rate < 1e3 => number(rate),
         Some(rate) => grouped(rate.round() as u64),
     }
 }
 
 /// A share of 1 in percent.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.1}%", 100.0 * share)
+    let percent = 100.0 * share;
+    if percent > 0.0 && percent < 1.0 { format!("{percent:.3}%") } else { format!("{percent:.1}%") }
 }
 
 /// A number without needless digits.

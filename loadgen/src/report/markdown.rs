@@ -31,7 +31,7 @@ fn write(run: &Run, out: &mut String) -> fmt::Result {
     counts(run, out)?;
     rows(&table::times(run), out)?;
     rows(&table::cpu(run), out)?;
-    thresholds(run, out)
+    rows(&table::thresholds(run), out)
 }
 
 fn counts(run: &Run, out: &mut String) -> fmt::Result {
@@ -46,16 +46,6 @@ fn counts(run: &Run, out: &mut String) -> fmt::Result {
         figure::grouped(errors),
         format!("{} of {}", figure::grouped(run.connections.opened), figure::grouped(run.connections.asked)),
     ]);
-    rows(&table, out)
-}
-
-fn thresholds(run: &Run, out: &mut String) -> fmt::Result {
-    let mut table = Table::new(["threshold", "measured", "result"]);
-    for threshold in &run.thresholds {
-        let value = threshold.value.map_or("withheld".to_owned(), figure::number);
-        let result = if threshold.pass { "✅ holds" } else { "❌ failed" };
-        table.row([threshold.expr.clone(), value, result.to_owned()]);
-    }
     rows(&table, out)
 }
 

@@ -9,6 +9,7 @@ mod distributions;
 pub mod document;
 mod figure;
 mod hgrm;
+mod html;
 mod markdown;
 pub mod sweep;
 mod table;
@@ -68,5 +69,10 @@ impl Report {
     /// `--summary-md`: a summary for the pages of a CI.
     pub fn summary_md(&self) -> String {
         markdown::markdown(&self.run)
+    }
+
+    /// `--html`: one page that stands alone.
+    pub fn html(&self) -> String {
+        html::run_page(self)
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn times(field: &str) -> &str {
     match field {
         "response_time_us" => "response",
         "service_time_us" => "service",
-        "error_response_time_us" => "errors",
+        "error_response_time_us" => "from 400",
         "connect_time_us" => "connect",
         "first_byte_us" => "first byte",
         "schedule_lag_us" => "lag",

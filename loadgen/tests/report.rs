@@ -23,7 +23,8 @@ fn write_pages() {
     for (name, run) in samples::all() {
         let report = report(&run);
         fs::write(format!("{folder}/{name}.html"), report.html()).expect("the folder can be written to");
-        fs::write(format!("{folder}/{name}.txt"), report.text(Default::default())).expect("the folder can be written to");
+        fs::write(format!("{folder}/{name}.txt"), report.text(Default::default()))
+            .expect("the folder can be written to");
         fs::write(format!("{folder}/{name}.json"), report.json()).expect("the folder can be written to");
         fs::write(format!("{folder}/{name}.md"), report.summary_md()).expect("the folder can be written to");
         fs::write(format!("{folder}/{name}.hgrm"), report.hgrm()).expect("the folder can be written to");

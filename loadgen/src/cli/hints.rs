@@ -24,7 +24,10 @@ const HABITS: &[Habit] = &[
     (&["-k", "--keepalive", "--keep-alive", "--disable-keepalive", "-disable-keepalive"], KEPT_ALIVE),
     (&["-s", "--script"], "there are no scripts; several URLs are --urls FILE, numbers in them {seq} and {rand:A-B}"),
     (&["-i", "--input-file", "--urls-from-file", "--rand-regex-url"], "several URLs are --urls FILE, one a line"),
-    (&["-p", "--max-concurrent-streams", "--no-tls-proto"], "requests in flight on a connection are --pipeline N; a port stands in the URL"),
+    (
+        &["-p", "--max-concurrent-streams", "--no-tls-proto"],
+        "requests in flight on a connection are --pipeline N; a port stands in the URL",
+    ),
     (&["-b", "--bind", "--host", "-host", "--interfaces", "--port"], TARGET),
     (&["--data", "--data-raw", "--data-binary", "--body-path", "-Z", "--body-path-lines", "-F", "--form"], BODY),
     (&["-T", "--content-type", "-A", "--accept", "--user-agent", "--cookie"], FIELD),
@@ -32,24 +35,56 @@ const HABITS: &[Habit] = &[
     (&["-w", "--workers", "-cpus", "--cpus"], "threads are -t, their cores --cores, connections -c"),
     (&["-x", "--proxy", "--proxy-header"], "there is no proxy; --connect-to HOST:PORT dials another place"),
     (&["--unix-socket", "--uds"], "a Unix socket is --unix PATH"),
-    (&["-U", "--u_latency", "--latency-correction", "-B", "--batch_latency"], "with -R response times count from the intended send, always"),
+    (
+        &["-U", "--u_latency", "--latency-correction", "-B", "--batch_latency"],
+        "with -R response times count from the intended send, always",
+    ),
     (&["-l", "--print-latency"], "percentiles are always printed"),
     (&["--warm-up-time"], "the warm-up is --warmup TIME"),
-    (&["-N", "--connection-inactivity-timeout", "--connection-active-timeout"], "a request's time is limited by --timeout TIME"),
+    (
+        &["-N", "--connection-inactivity-timeout", "--connection-active-timeout"],
+        "a request's time is limited by --timeout TIME",
+    ),
     (&["-u", "--url", "--base-uri"], "the URL is given without a flag"),
     (&["--insecure", "--cacert", "--cert", "--key", "--ciphers", "--tls-cert", "--tls-key", "--sni"], TLS),
-    (&["--http2", "-h2", "-2", "--h1", "--http1.1", "--http-version", "--http3", "--npn-list", "--alpn-list"], ONE_PROTOCOL),
+    (
+        &["--http2", "-h2", "-2", "--h1", "--http1.1", "--http-version", "--http3", "--npn-list", "--alpn-list"],
+        ONE_PROTOCOL,
+    ),
     (&["-f", "--frame-size", "-W", "--window-bits", "--connection-window-bits", "--header-table-size"], ONE_PROTOCOL),
-    (&["-o", "--output", "--output-format", "-e", "--log-file", "--db-url"], "reports are --json, --csv, --hgrm, --hdr-log, --html, --summary-md FILE, or --out DIR"),
+    (
+        &["-o", "--output", "--output-format", "-e", "--log-file", "--db-url"],
+        "reports are --json, --csv, --hgrm, --hdr-log, --html, --summary-md FILE, or --out DIR",
+    ),
     (&["--no-tui", "--fps"], "there is a progress line on a terminal only; --quiet leaves it out"),
     (&["--no-color", "--disable-color"], "colours are --color never"),
-    (&["--disable-compression", "-disable-compression"], "nothing is asked to be compressed; -H 'Accept-Encoding: gzip' asks"),
-    (&["--redirect", "--disable-redirects", "-disable-redirects", "--location"], "redirects are counted by their status, never followed"),
+    (
+        &["--disable-compression", "-disable-compression"],
+        "nothing is asked to be compressed; -H 'Accept-Encoding: gzip' asks",
+    ),
+    (
+        &["--redirect", "--disable-redirects", "-disable-redirects", "--location"],
+        "redirects are counted by their status, never followed",
+    ),
     (&["--ipv4", "--ipv6", "-4", "-6", "--no-pre-lookup"], "give the address itself in the URL, or with --connect-to"),
     (&["--timing-script-file"], "a rate over time is --stage 30s@1000..5000, repeatable"),
     (&["-v", "--verbose"], VERSION),
     (&["-y", "--time-limit"], "the duration is -d TIME, and -n N ends it earlier"),
-    (&["-P", "--protocol", "--cgi", "--directory", "--index", "--spa", "--upload-files", "--qrcode", "--auth", "--title"], NO_SERVER),
+    (
+        &[
+            "-P",
+            "--protocol",
+            "--cgi",
+            "--directory",
+            "--index",
+            "--spa",
+            "--upload-files",
+            "--qrcode",
+            "--auth",
+            "--title",
+        ],
+        NO_SERVER,
+    ),
     (&["-S", "--silent", "--no-progress"], "--quiet leaves the progress line out"),
 ];
 
@@ -61,7 +96,11 @@ const VALUES: &[Value] = &[
     ("--duration", is_single_dash_word, KEPT_ALIVE),
     ("--duration", |value| value.contains('/') || value.ends_with(".json"), BODY),
     ("--duration", |_| true, "-d is how long to measure: 10, 10s, 500ms, 1m"),
-    ("--threads", is_time, "a request's time is limited by --timeout TIME; the measured time is -d TIME; -t is the number of threads"),
+    (
+        "--threads",
+        is_time,
+        "a request's time is limited by --timeout TIME; the measured time is -d TIME; -t is the number of threads",
+    ),
     ("--threads", |_| true, "-t is the number of threads, as in wrk"),
     ("--connections", |_| true, "-c is the number of connections"),
     ("--method", is_number, STREAMS),
@@ -73,7 +112,8 @@ const VALUES: &[Value] = &[
 ];
 
 /// Words that clap would take apart into letters that we have, `-h` for help among them.
-const WHOLE_WORDS: &[&str] = &["-host", "-h2", "-cpus", "-disable-keepalive", "-disable-compression", "-disable-redirects"];
+const WHOLE_WORDS: &[&str] =
+    &["-host", "-h2", "-cpus", "-disable-keepalive", "-disable-compression", "-disable-redirects"];
 
 /// A word that is refused before anything else is looked at, and the hint.
 pub(super) fn refused(words: &[String]) -> Option<(&str, &'static str)> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::options::{Cores, parse_cores};
+use super::values::Cores;
 use super::{EXIT_NO_ANSWER, Failure};
 use crate::judge::{Purpose, Threshold, judge_for};
 use crate::plan::{FieldLine, Method, Plan, Request, Target, parse_duration};
@@ -38,7 +38,7 @@ pub(super) struct LoadOptions {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
     /// Pin the generator's threads to these cores in turn: 1 or 1,3 or 2-5
-    #[arg(long, value_name = "LIST", value_parser = parse_cores)]
+    #[arg(long, value_name = "LIST")]
     pub(super) cores: Option<Cores>,
     /// Congestion control of our sockets, such as reno [default: the system's]
     #[arg(long, value_name = "NAME")]

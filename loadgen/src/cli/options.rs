@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::start_at::StartAt;
+use super::stored::{Again, Merge};
 use super::values::{Cores, Place, parse_method, parse_threads, parse_url};
 use crate::judge::Threshold;
 use crate::plan::{Arrivals, Check, FieldLine, Method, OnBusy, Stage, Target, parse_duration, parse_rate};
@@ -63,9 +64,17 @@ pub(super) struct Words {
     pub(super) run: Options,
 }
 
-/// What is not a run.
+/// What is not a run. A host of such a name is `http://report`.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Which of two servers needs less CPU, and which answers sooner?
+    Compare,
+    /// Up to which rate does a server meet an objective?
+    Sweep,
+    /// Draw a run again that --out kept
+    Report(Again),
+    /// Several runs that --out kept as one: runs of several machines that began together
+    Merge(Merge),
     /// Print a script that completes these words, for a shell to read
     Completions {
         /// Which shell

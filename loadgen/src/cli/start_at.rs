@@ -79,7 +79,10 @@ impl StartAt {
 }
 
 /// Since 1970-01-01, UTC.
-#[expect(clippy::disallowed_methods, reason = "before the run there is no ring yet, and the clock is what is asked for")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "before the run there is no ring yet, and the clock is what is asked for"
+)]
 pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }

@@ -44,10 +44,25 @@ pub fn suspect() -> RunRecord {
     run.record.series.intervals[6].errors = 600;
     run.record.connections.reconnects = 600;
     run.thresholds = vec![threshold("p99<5ms", Some(1_400.2), false), threshold("p99.999<1s", None, false)];
-    run.judgement = judgement(Verdict::Suspect, vec![
-        reason(ReasonCode::Censored, Verdict::Suspect, "600 times are only lower bounds: their requests were given up", 600.0, 0.0),
-        reason(ReasonCode::Steal, Verdict::Suspect, "the hypervisor took 2.4% of the machine's time; measure on a quieter host", 2.4, 1.0),
-    ]);
+    run.judgement = judgement(
+        Verdict::Suspect,
+        vec![
+            reason(
+                ReasonCode::Censored,
+                Verdict::Suspect,
+                "600 times are only lower bounds: their requests were given up",
+                600.0,
+                0.0,
+            ),
+            reason(
+                ReasonCode::Steal,
+                Verdict::Suspect,
+                "the hypervisor took 2.4% of the machine's time; measure on a quieter host",
+                2.4,
+                1.0,
+            ),
+        ],
+    );
     run.judgement.notes = vec![Note::TargetErrors, Note::Reconnects];
     run
 }
@@ -62,11 +77,20 @@ pub fn invalid() -> RunRecord {
     run.threads[0].awake_ns = run.threads[0].wall_ns;
     let text = "the schedule slipped: requests left 3.2 ms late at p99 although a connection was free; use more threads or a lower rate";
     let saturated = "the generator's thread was busy 99.8% of the time; use more threads (-t) or a lower rate";
-    run.judgement = judgement(Verdict::Invalid, vec![
-        reason(ReasonCode::BehindSchedule, Verdict::Invalid, text, 3_200.0, 1_000.0),
-        reason(ReasonCode::GeneratorSaturated, Verdict::Invalid, saturated, 99.8, 97.0),
-        reason(ReasonCode::SharedCore, Verdict::Suspect, "generator and target <b>shared</b> a core for 12% of the time", 12.0, 5.0),
-    ]);
+    run.judgement = judgement(
+        Verdict::Invalid,
+        vec![
+            reason(ReasonCode::BehindSchedule, Verdict::Invalid, text, 3_200.0, 1_000.0),
+            reason(ReasonCode::GeneratorSaturated, Verdict::Invalid, saturated, 99.8, 97.0),
+            reason(
+                ReasonCode::SharedCore,
+                Verdict::Suspect,
+                "generator and target <b>shared</b> a core for 12% of the time",
+                12.0,
+                5.0,
+            ),
+        ],
+    );
     run
 }
 
@@ -103,7 +127,8 @@ pub fn interrupted() -> RunRecord {
     run.record.series = series;
     (run.measured_ns, run.setup.duration_ns, run.interrupted) = (4_250_000_000, 12 * SECOND_NS, true);
     let text = "Ctrl-C ended the measure phase after 35% of the plan";
-    run.judgement = judgement(Verdict::Suspect, vec![reason(ReasonCode::Interrupted, Verdict::Suspect, text, 35.0, 100.0)]);
+    run.judgement =
+        judgement(Verdict::Suspect, vec![reason(ReasonCode::Interrupted, Verdict::Suspect, text, 35.0, 100.0)]);
     run
 }
 
@@ -139,7 +164,8 @@ pub fn open(rate: f64, seconds: u64) -> RunRecord {
         cores: vec![1],
         ..Setup::default()
     };
-    let mut run = RunRecord { setup, started_s: 1_795_000_000, measured_ns: duration_ns, answered: true, ..RunRecord::default() };
+    let mut run =
+        RunRecord { setup, started_s: 1_795_000_000, measured_ns: duration_ns, answered: true, ..RunRecord::default() };
     run.host = host();
     run.record.series = Series::for_duration(duration_ns);
     run.record.connections.asked = 64;

@@ -83,6 +83,11 @@ struct Options {
     output: Output,
 }
 
+/// Its words, for the shell's completion.
+pub(super) fn command() -> clap::Command {
+    <Options as clap::CommandFactory>::command()
+}
+
 /// The whole command; `words` begins with the program's name.
 pub(super) fn main(words: &[String]) -> ExitCode {
     // The word `compare` is part of the name here.

@@ -1,6 +1,6 @@
 //! Which core does what.
 
-use crate::cli::options::Cores;
+use crate::cli::values::Cores;
 
 /// Where servers and generator run. What cannot be pinned is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Reports of records that were filled by hand: each against its schema, against another reader, against itself stored.
 
+#[path = "report/distributions.rs"]
+mod distributions;
 #[path = "report/formats.rs"]
 mod formats;
 #[path = "report/samples.rs"]
@@ -23,7 +25,8 @@ fn write_pages() {
     for (name, run) in samples::all() {
         let report = report(&run);
         fs::write(format!("{folder}/{name}.html"), report.html()).expect("the folder can be written to");
-        fs::write(format!("{folder}/{name}.txt"), report.text(Default::default())).expect("the folder can be written to");
+        fs::write(format!("{folder}/{name}.txt"), report.text(Default::default()))
+            .expect("the folder can be written to");
         fs::write(format!("{folder}/{name}.json"), report.json()).expect("the folder can be written to");
         fs::write(format!("{folder}/{name}.md"), report.summary_md()).expect("the folder can be written to");
         fs::write(format!("{folder}/{name}.hgrm"), report.hgrm()).expect("the folder can be written to");

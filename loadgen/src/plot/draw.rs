@@ -78,9 +78,7 @@ fn mesh(chart: &Chart, plane: &mut Plane) -> Drawn {
     if chart.y.ticks.is_empty() {
         mesh.disable_y_mesh().disable_y_axis();
     }
-    mesh.x_label_formatter(&|at| name(&below, *at))
-        .y_label_formatter(&|at| name(&chart.y.ticks, *at))
-        .draw()?;
+    mesh.x_label_formatter(&|at| name(&below, *at)).y_label_formatter(&|at| name(&chart.y.ticks, *at)).draw()?;
     Ok(())
 }
 

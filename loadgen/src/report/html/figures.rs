@@ -25,7 +25,8 @@ fn by_percentile(report: &Report) -> Option<Figure> {
     // Where the two agree, the response time is seen.
     let named = [("service time", Role::Second, &all.service), ("response time", Role::First, &all.response)];
     let curves: Vec<_> = named.into_iter().map(|(name, role, times)| (name, role, curve(times))).collect();
-    let values: Vec<f64> = curves.iter().flat_map(|(.., [exact, bound])| exact.iter().chain(bound)).map(|p| p[1]).collect();
+    let values: Vec<f64> =
+        curves.iter().flat_map(|(.., [exact, bound])| exact.iter().chain(bound)).map(|p| p[1]).collect();
     let last = curves.iter().flat_map(|(.., [exact, bound])| exact.last().into_iter().chain(bound.last()));
     let last = last.map(|point| point[0]).fold(0.0, f64::max);
     let (low, high) = ends(&values)?;
@@ -108,16 +109,22 @@ fn latency(run: &Run) -> Option<Figure> {
         ("p90", Role::Third, |one| one.p90_us),
         ("p50", Role::First, |one| one.p50_us),
     ];
-    over_time(run, &whole, &named, Words {
-        title: "Latency over time",
-        about: interval_text(run, if run.is_closed() { "Service times" } else { "Response times" }),
-        table: table::latencies(run),
-    })
+    over_time(
+        run,
+        &whole,
+        &named,
+        Words {
+            title: "Latency over time",
+            about: interval_text(run, if run.is_closed() { "Service times" } else { "Response times" }),
+            table: table::latencies(run),
+        },
+    )
 }
 
 fn lag(run: &Run) -> Option<Figure> {
     let whole = whole_intervals(run)?;
-    let named: [(&str, Role, fn(&Interval) -> Option<f64>); 1] = [("longest", Role::Fourth, |one| one.schedule_lag_max_us)];
+    let named: [(&str, Role, fn(&Interval) -> Option<f64>); 1] =
+        [("longest", Role::Fourth, |one| one.schedule_lag_max_us)];
     let about = "How late the generator itself was: a free connection stood ready, yet the request left late.";
     over_time(run, &whole, &named, Words { title: "Schedule lag", about: about.to_owned(), table: table::lags(run) })
 }

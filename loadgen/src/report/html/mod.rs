@@ -52,7 +52,13 @@ struct Tile {
 }
 
 impl Figure {
-    fn new(title: &'static str, about: impl Into<String>, chart: &Chart, keys: Vec<(Role, String)>, table: Table) -> Self {
+    fn new(
+        title: &'static str,
+        about: impl Into<String>,
+        chart: &Chart,
+        keys: Vec<(Role, String)>,
+        table: Table,
+    ) -> Self {
         let [wide, narrow] = [Size::Wide, Size::Narrow].map(|size| chart.svg(size));
         Self { title, about: about.into(), keys, wide, narrow, table }
     }

@@ -78,7 +78,10 @@ fn setting(run: &Run) -> String {
         depth => format!(", {depth} requests in flight on each"),
     };
     let cut = if run.interrupted { ", interrupted" } else { "" };
-    format!("{opened} of {asked}{pipeline}, {threads}, {measured} after {warmup} of warm-up{cut}; started {}", run.started_at)
+    format!(
+        "{opened} of {asked}{pipeline}, {threads}, {measured} after {warmup} of warm-up{cut}; started {}",
+        run.started_at
+    )
 }
 
 fn tiles(run: &Run) -> Vec<Tile> {
@@ -95,7 +98,10 @@ fn tiles(run: &Run) -> Vec<Tile> {
         latency("p99", "p99"),
         latency("p99.9", "p99_9"),
         latency("max", "max"),
-        Tile { failed: lost > 0, ..Tile::new("not ok", figure::grouped(lost), format!("{} of those due", figure::percent(share))) },
+        Tile {
+            failed: lost > 0,
+            ..Tile::new("not ok", figure::grouped(lost), format!("{} of those due", figure::percent(share)))
+        },
     ];
     let target = run.target.as_ref().and_then(|target| target.cpu_us_per_request);
     if let Some(us) = target {

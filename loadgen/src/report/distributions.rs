@@ -26,6 +26,8 @@ pub struct Distributions {
     pub error_response: Times,
     /// See [`document::Run::connect_time_us`].
     pub connect: Times,
+    /// See [`document::Run::first_use_us`].
+    pub first_use: Times,
     /// See [`document::Run::first_byte_us`].
     pub first_byte: Times,
     /// See [`document::Run::schedule_lag_us`].
@@ -60,6 +62,7 @@ impl Distributions {
             service: record.service.clone(),
             error_response: record.error_response.clone(),
             connect: record.connect.clone(),
+            first_use: record.first_use.clone(),
             first_byte: record.first_byte.clone(),
             lag: record.lag.clone(),
             stages: run.stages.iter().map(|stage| stage.response.clone()).collect(),
@@ -85,6 +88,7 @@ impl Distributions {
             ("service_time", &self.service),
             ("error_response_time", &self.error_response),
             ("connect_time", &self.connect),
+            ("first_use", &self.first_use),
             ("first_byte", &self.first_byte),
             ("schedule_lag", &self.lag),
         ];
@@ -134,6 +138,22 @@ impl Distributions {
         Ok(all)
     }
 
+    /// Adds another run's, all but its intervals.
+    pub(super) fn add(&mut self, other: &Self) {
+        for (mine, more) in [
+            (&mut self.response, &other.response),
+            (&mut self.service, &other.service),
+            (&mut self.error_response, &other.error_response),
+            (&mut self.connect, &other.connect),
+            (&mut self.first_use, &other.first_use),
+            (&mut self.first_byte, &other.first_byte),
+            (&mut self.lag, &other.lag),
+        ] {
+            mine.merge(more);
+        }
+        self.stages.iter_mut().zip(&other.stages).for_each(|(mine, more)| mine.merge(more));
+    }
+
     fn put(&mut self, name: &str, times: &Histogram<u64>, run: &Run) -> Result<(), LogError> {
         let foreign = || LogError::Foreign(name.to_owned());
         let stage = name.strip_prefix("stage_").and_then(|number| number.parse::<usize>().ok()?.checked_sub(1));
@@ -142,6 +162,7 @@ impl Distributions {
             ("service_time", _) => (&mut self.service, run.service_time_us),
             ("error_response_time", _) => (&mut self.error_response, run.error_response_time_us),
             ("connect_time", _) => (&mut self.connect, run.connect_time_us),
+            ("first_use", _) => (&mut self.first_use, run.first_use_us),
             ("first_byte", _) => (&mut self.first_byte, run.first_byte_us),
             ("schedule_lag", _) => (&mut self.lag, run.schedule_lag_us),
             (_, Some(stage)) => {

@@ -11,6 +11,8 @@ mod figure;
 mod hgrm;
 mod html;
 mod markdown;
+mod merge;
+mod store;
 pub mod sweep;
 mod table;
 mod text;
@@ -19,6 +21,8 @@ mod words;
 pub use csv::COLUMNS as CSV_COLUMNS;
 pub use distributions::{Distributions, LogError};
 pub use document::Run;
+pub use merge::{MergeError, merge};
+pub use store::{StoreError, keep, load};
 pub use text::Paint;
 
 use crate::record::RunRecord;

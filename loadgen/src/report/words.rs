@@ -42,6 +42,7 @@ pub(super) fn times(field: &str) -> &str {
         "service_time_us" => "service",
         "error_response_time_us" => "from 400",
         "connect_time_us" => "connect",
+        "first_use_us" => "first use",
         "first_byte_us" => "first byte",
         "schedule_lag_us" => "lag",
         other => other,

@@ -1,8 +1,8 @@
 //! Runs that nobody measured: records filled by hand, from a fixed sequence of numbers.
 
 use slipring_load::record::{
-    CpuUse, Environment, ErrorKind, Host, Judgement, Loop, Note, Reason, ReasonCode, RunRecord, Series, Setup, Stage,
-    TargetUse, ThreadCpu, ThresholdResult, Verdict,
+    Answer, CpuUse, Environment, ErrorKind, Host, Judgement, Loop, Note, Reason, ReasonCode, RunRecord, Series, Setup,
+    Stage, TargetUse, ThreadCpu, ThresholdResult, Verdict,
 };
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -99,7 +99,6 @@ pub fn closed() -> RunRecord {
     let mut run = open(8_000.0, 5);
     run.setup.pace = Loop::Closed;
     answer(&mut run, 5, |_, service| service);
-    run.record.response = slipring_load::record::Times::new();
     run.judgement.notes = vec![Note::ClosedLoop];
     run
 }
@@ -174,47 +173,79 @@ pub fn open(rate: f64, seconds: u64) -> RunRecord {
     run
 }
 
+/// Gives the answers of `whole`, a run of [`valid`]'s kind, to four runs in turn.
+pub fn share_out(whole: &RunRecord, quarters: &mut [RunRecord; 4]) {
+    let answers = answers(whole, 1, |_, service| service);
+    for (i, answer) in answers.enumerate() {
+        put(&mut quarters[i % 4], answer);
+    }
+    let count = whole.record.requests.due / 4;
+    for (i, quarter) in quarters.iter_mut().enumerate() {
+        count_all(quarter, count);
+        (0..16).for_each(|j| quarter.record.connect.record(connect_ns(i as u64 * 16 + j), 1));
+    }
+}
+
 /// Answers all of them: service times of a server with a long tail, response times as `respond` says from the due time.
 fn answer(run: &mut RunRecord, seed: u64, respond: impl Fn(u64, u64) -> u64) {
-    let rate = match run.setup.pace {
-        Loop::Open { rate, .. } => rate,
-        Loop::Closed => 8_000.0,
+    let all: Vec<_> = answers(run, seed, respond).collect();
+    let count = all.len() as u64;
+    all.into_iter().for_each(|answer| put(run, answer));
+    count_all(run, count);
+    (0..64).for_each(|i| run.record.connect.record(connect_ns(i), 1));
+    local(run, count);
+}
+
+/// When a request was due, how late it left, what came.
+type Answered = (u64, u64, Answer);
+
+fn answers(run: &RunRecord, seed: u64, respond: impl Fn(u64, u64) -> u64) -> impl Iterator<Item = Answered> {
+    let (rate, open) = match run.setup.pace {
+        Loop::Open { rate, .. } => (rate, true),
+        Loop::Closed => (8_000.0, false),
     };
     let count = (rate * run.measured_ns as f64 / 1e9) as u64;
     let mut draw = Draw(seed);
-    for i in 0..count {
+    (0..count).map(move |i| {
         let due_ns = (i as f64 * 1e9 / rate) as u64;
-        let service = draw.service_ns();
-        let (response, lag) = (respond(due_ns, service), 4_000 + draw.next() % 9_000);
-        let status = if draw.next().is_multiple_of(4_000) { 503 } else { 200 };
-        run.record.completed(service, status);
-        if status < 400 {
-            run.record.response.record(response, 1);
-        }
-        run.record.first_byte.record(service * 9 / 10, 1);
-        run.record.lag.record(lag, 1);
-        mark(run, due_ns, response, lag);
-    }
+        let service_ns = draw.service_ns();
+        let (response, lag) = (respond(due_ns, service_ns), 4_000 + draw.next() % 9_000);
+        let answer = Answer {
+            response_ns: open.then_some(response),
+            service_ns,
+            first_byte_ns: service_ns * 9 / 10,
+            status: if draw.next().is_multiple_of(4_000) { 503 } else { 200 },
+            ended_ns: due_ns + response,
+            late: false,
+        };
+        (due_ns, lag, answer)
+    })
+}
+
+fn put(run: &mut RunRecord, (due_ns, lag, answer): Answered) {
+    run.record.answered(answer);
+    run.record.lag.record(lag, 1);
+    mark(run, due_ns, lag);
+}
+
+fn count_all(run: &mut RunRecord, count: u64) {
     run.record.settle();
     run.record.requests.due = count;
     run.record.requests.sent = count;
     run.record.bytes.wire = count * 182;
     run.record.bytes.body = count * 13;
     run.record.bytes.sent = count * 58;
-    (0..64).for_each(|_| run.record.connect.record(60_000 + draw.next() % 40_000, 1));
-    local(run, count);
 }
 
-fn mark(run: &mut RunRecord, due_ns: u64, response_ns: u64, lag_ns: u64) {
-    let series = &mut run.record.series;
-    if let Some(interval) = series.at(due_ns) {
+fn connect_ns(i: u64) -> u64 {
+    60_000 + i * 7_919 % 40_000
+}
+
+fn mark(run: &mut RunRecord, due_ns: u64, lag_ns: u64) {
+    if let Some(interval) = run.record.series.at(due_ns) {
         interval.due += 1;
         interval.sent += 1;
         interval.lag_max_ns = interval.lag_max_ns.max(lag_ns);
-    }
-    if let Some(interval) = series.at(due_ns + response_ns) {
-        interval.completed += 1;
-        interval.times.saturating_record(response_ns);
     }
 }
 
@@ -223,6 +254,7 @@ fn local(run: &mut RunRecord, count: u64) {
     run.target = Some(TargetUse {
         cpu: cpu(9),
         found_by: "listener".to_owned(),
+        within_ns: Some(50_000),
         pids: vec![4_711, 4_712],
         resident_bytes: Some(18_400_000),
         shared_core: Some(0.002),

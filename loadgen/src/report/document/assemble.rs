@@ -1,5 +1,7 @@
 //! A record becomes a document.
 
+use hdrhistogram::Histogram;
+
 use super::{
     Bytes, Config, ConfigOption, Connections, Environment, Errors, Generator, Host, Interval, Rate, Reason, Requests,
     Run, SCHEMA, Shown, Stage, Target, Threshold, Times, Tool, date, times::micros,
@@ -31,6 +33,7 @@ impl Run {
             service_time_us: Times::of(&record.service),
             error_response_time_us: Times::of(&record.error_response),
             connect_time_us: Times::of(&record.connect),
+            first_use_us: Times::of(&record.first_use),
             first_byte_us: Times::of(&record.first_byte),
             schedule_lag_us: Times::of(&record.lag),
             samples: run.times().len(),
@@ -122,10 +125,11 @@ impl Connections {
 
 impl Requests {
     fn of(run: &RunRecord) -> Self {
-        let record::Requests { due, sent, completed, failed, unanswered, shed, dropped, .. } = run.record.requests;
+        let record::Requests { due, sent, completed, failed, unanswered, shed, dropped, sent_late, completed_late } =
+            run.record.requests;
         // A closed loop has no schedule: what left was due.
         let due = if is_open(run) { due } else { sent };
-        Self { due, sent, completed, ok: run.record.ok(), failed, unanswered, shed, dropped }
+        Self { due, sent, completed, ok: run.record.ok(), failed, unanswered, shed, dropped, sent_late, completed_late }
     }
 }
 
@@ -153,7 +157,8 @@ impl Rate {
             Loop::Open { rate, .. } => Some(rate),
         };
         let measured = run.measured_ns > 0;
-        let sent = measured.then(|| run.record.requests.sent as f64 / seconds(run.measured_ns));
+        let requests = &run.record.requests;
+        let sent = measured.then(|| (requests.sent - requests.sent_late) as f64 / seconds(run.measured_ns));
         Self { offered, sent, achieved: measured.then(|| run.rate()) }
     }
 }
@@ -192,6 +197,7 @@ impl Target {
         Self {
             cpu_us_per_request: target.cpu.us_per_request(),
             cpu_s: seconds(target.cpu.ns),
+            cpu_within_s: target.within_ns.map(seconds),
             found_by: target.found_by.clone(),
             pids: target.pids.clone(),
             resident_bytes: target.resident_bytes,
@@ -209,6 +215,7 @@ impl Environment {
             throttled: environment.periods.map(|(_, throttled)| throttled),
             frequency_moved: environment.frequency_moved,
             backlog_at_start: run.backlog_at_start,
+            report_wait_s: seconds(run.report_wait_ns),
         }
     }
 }
@@ -227,25 +234,28 @@ impl Reason {
 
 impl Interval {
     fn of(interval: &record::Interval, start_ns: u64, length_ns: u64, run: &RunRecord) -> Self {
-        let times = &interval.times;
-        let quantile = |q: f64| {
-            let enough = times.len() as f64 * (1.0 - q) >= TAIL_SAMPLES_MIN;
-            enough.then(|| micros(times.value_at_quantile(q)))
-        };
-        Self {
+        let counted = Self {
             start_s: seconds(start_ns),
             duration_s: seconds(run.measured_ns.saturating_sub(start_ns).min(length_ns)),
             due: if is_open(run) { interval.due } else { interval.sent },
             sent: interval.sent,
             completed: interval.completed,
             errors: interval.errors,
-            p50_us: quantile(0.5),
-            p90_us: quantile(0.9),
-            p99_us: quantile(0.99),
-            max_us: (!times.is_empty()).then(|| micros(times.max())),
             schedule_lag_max_us: is_open(run).then(|| micros(interval.lag_max_ns)),
-        }
+            ..Self::default()
+        };
+        of_interval(counted, &interval.times)
     }
+}
+
+/// An interval with the figures of its times.
+pub(in crate::report) fn of_interval(counted: Interval, times: &Histogram<u32>) -> Interval {
+    let quantile = |q: f64| {
+        let enough = times.len() as f64 * (1.0 - q) >= TAIL_SAMPLES_MIN;
+        enough.then(|| micros(times.value_at_quantile(q)))
+    };
+    let max_us = (!times.is_empty()).then(|| micros(times.max()));
+    Interval { p50_us: quantile(0.5), p90_us: quantile(0.9), p99_us: quantile(0.99), max_us, ..counted }
 }
 
 /// The intervals up to the end of the measure phase, or to the last in which anything happened: a run cut short has

@@ -9,6 +9,7 @@ mod counts;
 mod date;
 mod times;
 
+pub(super) use assemble::of_interval;
 pub(in crate::report) use date::rfc3339;
 pub use times::{Bounds, FIGURES, FigureName, Shown, Times};
 
@@ -63,6 +64,9 @@ pub struct Run {
     pub error_response_time_us: Option<Times>,
     /// From the connect to the open connection.
     pub connect_time_us: Option<Times>,
+    /// Of each connection's first answer below 400: connecting and its service time together.
+    #[serde(default)]
+    pub first_use_us: Option<Times>,
     /// From the actual send to the first byte of the answer.
     pub first_byte_us: Option<Times>,
     /// From the intended send to the actual one, while a connection was free.
@@ -217,6 +221,12 @@ pub struct Requests {
     pub shed: u64,
     /// Not sent because no connection was free.
     pub dropped: u64,
+    /// Of those sent, those that left when the measure phase was over.
+    #[serde(default)]
+    pub sent_late: u64,
+    /// Of those completed, those whose answer ended when the measure phase was over.
+    #[serde(default)]
+    pub completed_late: u64,
 }
 
 /// Bytes of the measure phase.
@@ -254,7 +264,7 @@ pub struct Errors {
     pub dns: u64,
 }
 
-/// Requests a second.
+/// Requests a second, within the measure phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// By the plan; null in a closed loop.
@@ -340,6 +350,9 @@ pub struct Target {
     pub cpu_us_per_request: Option<f64>,
     /// In the measure phase.
     pub cpu_s: f64,
+    /// It is right within this; null if processes ended uncounted.
+    #[serde(default)]
+    pub cpu_within_s: Option<f64>,
     /// `listener`, `pid` or `cgroup`, in the words of whoever looked.
     pub found_by: String,
     /// At the end.
@@ -363,6 +376,9 @@ pub struct Environment {
     pub frequency_moved: Option<f64>,
     /// Requests of the warm-up that were still due when the measure phase began.
     pub backlog_at_start: u64,
+    /// How long the progress line waited for whoever reads it.
+    #[serde(default)]
+    pub report_wait_s: f64,
 }
 
 /// One doubt.
@@ -393,6 +409,8 @@ pub struct Part {
     pub completed: u64,
     /// Its verdict.
     pub verdict: String,
+    /// Where it ran.
+    pub host: Host,
 }
 
 impl Run {
@@ -416,12 +434,13 @@ impl Run {
     }
 
     /// Every distribution by its field's name, in the order of the schema.
-    pub fn all_times(&self) -> [(&'static str, Option<&Times>); 6] {
+    pub fn all_times(&self) -> [(&'static str, Option<&Times>); 7] {
         [
             ("response_time_us", self.response_time_us.as_ref()),
             ("service_time_us", self.service_time_us.as_ref()),
             ("error_response_time_us", self.error_response_time_us.as_ref()),
             ("connect_time_us", self.connect_time_us.as_ref()),
+            ("first_use_us", self.first_use_us.as_ref()),
             ("first_byte_us", self.first_byte_us.as_ref()),
             ("schedule_lag_us", self.schedule_lag_us.as_ref()),
         ]

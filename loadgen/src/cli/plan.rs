@@ -63,7 +63,7 @@ impl Options {
             cores: machine.cores.clone().map_or_else(Vec::new, |cores| cores.0),
             congestion: machine.congestion.clone(),
             target_pid: self.judging.target_pid,
-            ..base
+            target_cgroup: self.judging.target_cgroup.clone(),
         })
     }
 

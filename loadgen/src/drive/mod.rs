@@ -22,9 +22,9 @@ use slipring_ring::uring::{SetupError, UringConfig, UringRing};
 use slipring_ring::{RingLimits, RingLost};
 use thiserror::Error;
 
-use crate::machine;
+use crate::machine::{self, Address, Target};
 use crate::plan::{Arrivals, Plan};
-use crate::record::{CpuUse, Host, Loop, RunRecord, Setup, Stage, TargetUse};
+use crate::record::{Loop, RunRecord, Setup, Stage};
 
 pub use driver::{Driver, DriverRecord};
 pub use gate::Gate;
@@ -89,19 +89,16 @@ pub fn run_watched(
         let threads: Vec<_> = (0..plan.threads).map(spawn).collect();
         threads.into_iter().map(|thread| thread.map_err(DriveError::Thread).and_then(join)).collect()
     });
-    let mut run = RunRecord { setup: setup(plan), host: host(), ..RunRecord::default() };
-    let mut target_cpu_ns = None;
+    let mut run = RunRecord { setup: setup(plan), host: machine::host(), ..RunRecord::default() };
+    let mut seen = None;
     for part in parts {
-        let part = part?;
-        target_cpu_ns = target_cpu_ns.or(part.target_cpu_ns);
+        let mut part = part?;
+        seen = seen.or(part.seen.take());
         add(&mut run, part);
     }
-    let requests = run.record.requests.completed;
-    run.target = target_cpu_ns.map(|ns| TargetUse {
-        cpu: CpuUse { ns, requests },
-        found_by: "--target-pid".to_owned(),
-        ..TargetUse::default()
-    });
+    if let Some(seen) = seen {
+        (run.target, run.environment) = seen.spent_on(run.record.requests.completed);
+    }
     Ok(run)
 }
 
@@ -133,8 +130,24 @@ fn prepare<'a>(
     }
     let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(ring_limits(plan, index)) };
     let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index, stop, progress);
+    if index == 0 {
+        driver.watch(target(plan, addresses));
+    }
     driver.open()?;
     Ok(driver)
+}
+
+/// The processes behind the target, as they were named or else as they are found to listen; `None` if they are not here.
+fn target(plan: &Plan, addresses: &[SocketAddr]) -> Option<Target> {
+    if let Some(name) = &plan.target_cgroup {
+        return Target::of_group(name);
+    }
+    if let Some(pid) = plan.target_pid {
+        return Target::of_pid(pid);
+    }
+    let tcp = || addresses.iter().copied().map(Address::Tcp).collect();
+    let listening: Vec<Address> = plan.unix.clone().map_or_else(tcp, |path| vec![Address::Unix(path)]);
+    machine::find(&listening).ok()
 }
 
 /// What the ring of a thread must have: one token slot, one send slot with the whole pipeline and a little of both queues
@@ -188,16 +201,6 @@ fn setup(plan: &Plan) -> Setup {
         cores: plan.cores.clone(),
         congestion: plan.congestion.clone(),
         ..Setup::default()
-    }
-}
-
-fn host() -> Host {
-    Host {
-        kernel: machine::kernel(),
-        cpu: machine::cpu_model(),
-        cores: thread::available_parallelism().ok().map(usize::from),
-        congestion: machine::congestion_control(),
-        ..Host::default()
     }
 }
 

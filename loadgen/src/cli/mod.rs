@@ -80,8 +80,8 @@ fn perform(given: &clap::ArgMatches, words: &[String]) -> Result<u8, Failure> {
 
 /// The command with all words of its other commands.
 fn whole() -> clap::Command {
-    let command = Words::command().mut_subcommand("compare", |own| compare::command().name(own.get_name().to_owned()));
-    command.mut_subcommand("sweep", |own| sweep::command().name(own.get_name().to_owned()))
+    let command = Words::command().mut_subcommand("compare", |_| compare::command().name("compare"));
+    command.mut_subcommand("sweep", |_| sweep::command().name("sweep"))
 }
 
 /// The end of the process: what failed is said, the status is returned.

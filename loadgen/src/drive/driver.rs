@@ -37,7 +37,7 @@ pub struct DriverRecord {
     pub started_s: u64,
     /// Its CPU time in the measure phase, and how long that took.
     pub cpu: ThreadCpu,
-    /// What the target and the machine used in the measure phase; thread 0 watches.
+    /// What target and machine used in the measure phase, if it watched them.
     pub seen: Option<Seen>,
     /// It got an answer, in any phase.
     pub answered: bool,
@@ -47,6 +47,24 @@ pub struct DriverRecord {
     pub address: Option<SocketAddr>,
     /// It was stopped.
     pub interrupted: bool,
+}
+
+/// What a thread watches beside its connections.
+#[derive(Debug)]
+enum Watched {
+    Nothing,
+    Machine,
+    Target(Target),
+}
+
+impl Watched {
+    fn begin(&self) -> Option<Watch> {
+        match self {
+            Self::Nothing => None,
+            Self::Machine => Some(Watch::begin(None)),
+            Self::Target(target) => Some(Watch::begin(Some(target))),
+        }
+    }
 }
 
 /// Drives the connections of one thread on any ring: [`Driver::open`] once, then [`Driver::run`].
@@ -61,9 +79,7 @@ pub struct Driver<'a, R: Ring> {
     told: Snapshot,
     tell_at: u64,
     phase_began: u64,
-    /// Whether this thread watches the machine, and the target where it is known.
-    watches: bool,
-    target: Option<Target>,
+    watched: Watched,
 }
 
 impl<'a, R: Ring> Driver<'a, R> {
@@ -91,14 +107,13 @@ impl<'a, R: Ring> Driver<'a, R> {
             told,
             tell_at: 0,
             phase_began: 0,
-            watches: false,
-            target: None,
+            watched: Watched::Nothing,
         }
     }
 
-    /// Watches the machine, and the target if there is one here, during the measure phase: one thread of a run does.
+    /// It is this thread that watches the machine during the measure phase, and the target if there is one to watch.
     pub fn watch(&mut self, target: Option<Target>) {
-        (self.watches, self.target) = (true, target);
+        self.watched = target.map_or(Watched::Machine, Watched::Target);
     }
 
     /// Opens the connections, as fast as the plan allows; afterwards each is open or has failed.
@@ -170,7 +185,7 @@ impl<'a, R: Ring> Driver<'a, R> {
 
     fn measure(&mut self, home: &mut DriverRecord, planned: u64) -> Result<(), RingLost> {
         self.enter(Phase::Measure);
-        let watch = self.watches.then(|| Watch::begin(self.target.as_ref()));
+        let watch = self.watched.begin();
         let thread = ThreadTime::of_this();
         home.backlog_at_start = self.core.begin_measure(self.index);
         let start = self.core.now;

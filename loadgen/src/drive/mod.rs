@@ -22,7 +22,7 @@ use slipring_ring::uring::{SetupError, UringConfig, UringRing};
 use slipring_ring::{RingLimits, RingLost};
 use thiserror::Error;
 
-use crate::machine::{self, Address, Target};
+use crate::machine;
 use crate::plan::{Arrivals, Plan};
 use crate::record::{Loop, RunRecord, Setup, Stage};
 
@@ -96,9 +96,8 @@ pub fn run_watched(
         seen = seen.or(part.seen.take());
         add(&mut run, part);
     }
-    if let Some(seen) = seen {
-        (run.target, run.environment) = seen.spent_on(run.record.requests.completed);
-    }
+    let requests = run.record.requests.completed - run.record.requests.completed_late;
+    (run.target, run.environment) = seen.unwrap_or_default().spent_on(requests);
     Ok(run)
 }
 
@@ -137,17 +136,11 @@ fn prepare<'a>(
     Ok(driver)
 }
 
-/// The processes behind the target, as they were named or else as they are found to listen; `None` if they are not here.
-fn target(plan: &Plan, addresses: &[SocketAddr]) -> Option<Target> {
-    if let Some(name) = &plan.target_cgroup {
-        return Target::of_group(name);
-    }
-    if let Some(pid) = plan.target_pid {
-        return Target::of_pid(pid);
-    }
-    let tcp = || addresses.iter().copied().map(Address::Tcp).collect();
-    let listening: Vec<Address> = plan.unix.clone().map_or_else(tcp, |path| vec![Address::Unix(path)]);
-    machine::find(&listening).ok()
+/// Whom to watch. A target that cannot be is no reason not to run: then the record has no figure of it.
+fn target(plan: &Plan, addresses: &[SocketAddr]) -> Option<machine::Target> {
+    let unix = plan.unix.iter().cloned().map(machine::Address::Unix);
+    let listening: Vec<_> = addresses.iter().copied().map(machine::Address::Tcp).chain(unix).collect();
+    machine::Target::choose(plan.target_cgroup.as_deref(), plan.target_pid, &listening).ok()
 }
 
 /// What the ring of a thread must have: one token slot, one send slot with the whole pipeline and a little of both queues

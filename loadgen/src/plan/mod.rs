@@ -101,7 +101,7 @@ pub struct Plan {
     pub congestion: Option<String>,
     /// A process whose CPU time, with its threads and children, is divided by the answered requests.
     pub target_pid: Option<u32>,
-    /// A control group whose CPU time is divided by the answered requests. Without either the target is looked for.
+    /// The control group whose CPU time is divided by the answered requests. Without either: that of who listens.
     pub target_cgroup: Option<String>,
 }
 

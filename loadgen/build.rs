@@ -9,7 +9,9 @@ const SOURCES: [&str; 4] = ["src", "templates", "../engine", "../Cargo.lock"];
 
 fn main() {
     println!("cargo::rerun-if-env-changed=SLIPRING_COMMIT");
-    SOURCES.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={source}");
+    }
     // Grows with each commit and each checkout.
     if let Some(log) = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={log}");

@@ -136,7 +136,8 @@ fn draw_layer(chart: &Chart, plane: &mut Plane, layer: &Layer) -> Drawn {
 /// The two ends of a cap in pixels, across the range.
 fn cap(from: &[f64; 2], to: &[f64; 2]) -> Vec<(i32, i32)> {
     const HALF: i32 = 5;
-    if from[0] == to[0] { vec![(-HALF, 0), (HALF, 0)] } else { vec![(0, -HALF), (0, HALF)] }
+    let upright = (from[0] - to[0]).abs() < f64::EPSILON;
+    if upright { vec![(-HALF, 0), (HALF, 0)] } else { vec![(0, -HALF), (0, HALF)] }
 }
 
 fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {

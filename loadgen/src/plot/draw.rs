@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::{Axis, Chart, Layer, Role, Size};
 
-const LETTER_PX: u32 = 12;
+const LETTER_PX: u32 = 13;
 const BOTTOM_PX: u32 = 26;
 const LEFT_PX: u32 = 62;
 
@@ -84,7 +84,7 @@ fn mesh(chart: &Chart, plane: &mut Plane) -> Drawn {
 
 /// The ticks of the x axis, those left out whose words would run into the words before them.
 fn apart(axis: &Axis, width_px: u32) -> Vec<(f64, String)> {
-    const LETTER_WIDTH_PX: f64 = 7.0;
+    const LETTER_WIDTH_PX: f64 = 7.5;
     let px_per_place = f64::from(width_px) / (axis.range.end - axis.range.start).max(f64::MIN_POSITIVE);
     let mut free_from = f64::NEG_INFINITY;
     let fits = |(at, words): &&(f64, String)| {
@@ -114,7 +114,7 @@ fn draw_layer(chart: &Chart, plane: &mut Plane, layer: &Layer) -> Drawn {
             plane.draw_series(all(points).into_iter().map(disc))?;
         }
         Layer::Marks(role, points) => {
-            let disc = |point| Circle::new(point, 5, colour(*role).filled());
+            let disc = |point| Circle::new(point, 4, colour(*role).filled());
             plane.draw_series(all(points).into_iter().map(disc))?;
         }
         Layer::Range(role, from, to) => {

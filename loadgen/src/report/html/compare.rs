@@ -19,6 +19,7 @@ const PAIRS_SHOWN: f64 = 0.95;
 #[template(path = "compare.html")]
 struct Page {
     frame: Frame,
+    title: String,
     tiles: Vec<Tile>,
     figures: Vec<Figure>,
     setting: Table,
@@ -30,6 +31,7 @@ pub(in crate::report) fn page(comparison: &Comparison, command: &[String]) -> St
     let figures = [forest(comparison), course(comparison)];
     let page = Page {
         frame: frame(comparison),
+        title: format!("B {} against A {}", comparison.arms[1].url, comparison.arms[0].url),
         tiles: comparison.primaries().map(|row| tile(row, comparison)).collect(),
         figures: figures.into_iter().flatten().collect(),
         setting: setting(comparison),
@@ -95,7 +97,7 @@ fn forest(comparison: &Comparison) -> Option<Figure> {
     }
     let chart = Chart {
         title: "Change from A to B by metric, with intervals",
-        x: Axis::exact(-limit..limit, |at| format!("{at:+.*}%", usize::from(limit < 3.0))),
+        x: Axis::exact(-limit..limit, |at| change_name(at, limit < 3.0)),
         y: Axis::bare(0.0..count.max(1.0)),
         layers,
         height: ROW_PX * rows.len() as u32 + 44,
@@ -108,8 +110,8 @@ fn forest(comparison: &Comparison) -> Option<Figure> {
         (Role::Wanted, "exploratory, no answer".to_owned()),
         (Role::Band, format!("within ±{}", percent(margin))),
     ];
-    let about = "From A to B: left is lower, and lower is better. The disc is the estimate, the line its interval, the dots below are the pairs.";
-    (!rows.is_empty()).then(|| Figure::new("B against A", about, &chart, keys.to_vec(), findings(comparison)))
+    let about = "Left is lower, and lower is better. The disc is the estimate, the line its interval, the dots below are the pairs.";
+    (!rows.is_empty()).then(|| Figure::new("Change from A to B", about, &chart, keys.to_vec(), findings(comparison)))
 }
 
 /// Half the axis in percent: all intervals, the margin, and most pairs.
@@ -174,7 +176,7 @@ fn course(comparison: &Comparison) -> Option<Figure> {
         x: Axis::exact(0.0..length as f64 + 1.0, |at| {
             if at == 0.0 || at.fract() != 0.0 { String::new() } else { format!("{at:.0}") }
         }),
-        y: Axis::linear(low..high.max(low + 0.1), |at| format!("{at:+.*}%", usize::from(high - low < 6.0))),
+        y: Axis::linear(low..high.max(low + 0.1), |at| change_name(at, high - low < 6.0)),
         layers,
         height: 260,
     };
@@ -227,6 +229,11 @@ fn setting(comparison: &Comparison) -> Table {
         row(name, value.clone().unwrap_or_else(|| "not known".to_owned()));
     }
     table
+}
+
+/// What stands at a tick.
+fn change_name(percent: f64, is_fine: bool) -> String {
+    if percent.abs() < 1e-9 { "0%".to_owned() } else { format!("{percent:+.*}%", usize::from(is_fine)) }
 }
 
 /// A ratio as a change in percent.

@@ -120,8 +120,8 @@ fn curve(sweep: &Sweep) -> Option<Figure> {
     keys.extend([(Role::Third, "met in every step".to_owned()), (Role::Bad, "failed".to_owned())]);
     let chart = Chart { title: "Latency over load", x, y, layers, height: 380 };
     let about = format!(
-        "{} by requests a second offered. The disc is the median of the steps at a rate, the line the range within them.",
-        capital(&sweep.figure)
+        "The {} by requests a second offered. The disc is the median of the steps at a rate, the line the range within them.",
+        sweep.figure
     );
     Some(Figure::new("Latency over load", about, &chart, keys, points_table(sweep)))
 }

@@ -1,8 +1,11 @@
-//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side.
+//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `compare-truth`
+//! measures the measuring.
 #![forbid(unsafe_code)]
 
+mod burn;
 mod cost;
 mod null;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -22,6 +25,10 @@ enum Command {
     Null(null::Options),
     /// Measure server CPU per request of null responder, slipring and nginx, one core each for server and load
     Cost(cost::Options),
+    /// Serve and burn a known amount of CPU time for each request: what compare-truth compares
+    Burn(burn::Options),
+    /// Compare a server with itself, and with one that burns a known share more: does compare tell the truth?
+    CompareTruth(truth::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -31,6 +38,8 @@ fn main() -> ExitCode {
     let failed = match Options::parse().command {
         Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
+        Command::Burn(options) => burn::run(&options).err().map(|error| error.to_string()),
+        Command::CompareTruth(options) => truth::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };
     eprintln!("slipring-bench: {message}");

@@ -1,7 +1,7 @@
 //! What is worth knowing of the target and is no doubt.
 
 use super::Purpose;
-use super::rules::{SHARED_CORE_SUSPECT, backlog_share, lag_share, unsent_share};
+use super::rules::{SHARED_CORE_SUSPECT, own_short_share, short_share};
 use crate::record::{Loop, Note, RunRecord};
 
 /// Share of the offered requests that a target may miss before it counts as overloaded.
@@ -23,10 +23,9 @@ pub(super) fn notes(run: &RunRecord, purpose: Purpose) -> Vec<Note> {
     rows.into_iter().filter_map(|(note, applies)| applies.then_some(note)).collect()
 }
 
-/// What was not sent, or waited at the end, by more than the generator's own lag explains.
+/// What had not left at the end is more than the generator's own lag explains: connections were busy.
 fn is_overloaded(run: &RunRecord) -> bool {
-    let missed = unsent_share(run).max(backlog_share(run));
-    run.setup.pace != Loop::Closed && missed - lag_share(run) > OVERLOAD
+    short_share(run) - own_short_share(run) > OVERLOAD
 }
 
 /// Share of the sent requests that failed, got no answer, or one with a status from 400 on.

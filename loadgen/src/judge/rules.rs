@@ -101,7 +101,7 @@ fn generator_saturated(run: &RunRecord, purpose: Purpose) -> Option<Reason> {
 }
 
 fn rate_short(run: &RunRecord) -> Option<Reason> {
-    RATE_SHORT.of_share(ReasonCode::RateShort, lag_share(run), |percent| {
+    RATE_SHORT.of_share(ReasonCode::RateShort, own_short_share(run), |percent| {
         format!(
             "the generator itself sent {percent:.1}% less than the plan wants: the target has not seen the offered rate. Use \
              more threads (-t) or connections (-c) on free cores, or a lower rate (-R)"
@@ -109,25 +109,17 @@ fn rate_short(run: &RunRecord) -> Option<Reason> {
     })
 }
 
-/// Share of the schedule that had not left at the end, though connections were free: how far it was behind then.
-pub(super) fn lag_share(run: &RunRecord) -> f64 {
-    let last = run.record.series.intervals.last().map_or(0, |interval| interval.lag_max_ns);
-    if run.setup.pace == Loop::Closed { 0.0 } else { share(last, run.measured_ns) }
-}
-
-/// Share of the due requests that never left.
-pub(super) fn unsent_share(run: &RunRecord) -> f64 {
+/// Share of the due requests that had not left when the measure phase was over.
+pub(super) fn short_share(run: &RunRecord) -> f64 {
     let requests = &run.record.requests;
-    share(requests.shed + requests.dropped, requests.due)
+    let in_time = requests.sent.saturating_sub(requests.sent_late);
+    if run.setup.pace == Loop::Closed { 0.0 } else { share(requests.due.saturating_sub(in_time), requests.due) }
 }
 
-/// Share of the requests due before the last interval that were neither answered nor in flight when it began.
-pub(super) fn backlog_share(run: &RunRecord) -> f64 {
-    let Some((_, before)) = run.record.series.intervals.split_last() else { return 0.0 };
-    let due: u64 = before.iter().map(|interval| interval.due).sum();
-    let completed: u64 = before.iter().map(|interval| interval.completed).sum();
-    let in_flight = u64::from(run.setup.connections) * u64::from(run.setup.pipeline.max(1));
-    share(due.saturating_sub(completed + in_flight), due)
+/// The part of it that lag explains: how far behind the generator was at the end, though connections were free.
+pub(super) fn own_short_share(run: &RunRecord) -> f64 {
+    let behind_ns = run.record.series.intervals.last().map_or(0, |interval| interval.lag_max_ns);
+    share(behind_ns, run.measured_ns).min(short_share(run))
 }
 
 fn share(part: u64, of: u64) -> f64 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::judge::{Threshold, judge, judge_for};
-use crate::record::{Interval, Note, Series, TargetUse, ThreadCpu};
+use crate::record::{Note, Series, TargetUse, ThreadCpu};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -76,16 +76,20 @@ fn generator_saturated() {
 
 #[test]
 fn rate_short() {
-    // How far the generator was behind in the last interval; the lag's own p99 stays low.
-    let behind = |ms: u64| move |run: &mut RunRecord| run.record.series.intervals[0].lag_max_ns = ms * 1_000_000;
-    check(ReasonCode::RateShort, None, behind(9));
-    check(ReasonCode::RateShort, SUSPECT, behind(20));
-    check(ReasonCode::RateShort, INVALID, behind(60));
-    // It caught up: what matters is the end.
-    check(ReasonCode::RateShort, None, |run| {
-        behind(500)(run);
-        run.record.series.intervals.push(Interval::new());
-    });
+    // How many left late, and how far the generator was behind in the last interval; the lag's own p99 stays low.
+    let short = |late: u64, behind_ms: u64| {
+        move |run: &mut RunRecord| {
+            run.record.requests.sent_late = late;
+            run.record.series.intervals[0].lag_max_ns = behind_ms * 1_000_000;
+        }
+    };
+    check(ReasonCode::RateShort, None, short(18, 20));
+    check(ReasonCode::RateShort, SUSPECT, short(40, 20));
+    check(ReasonCode::RateShort, INVALID, short(120, 60));
+    // It was behind for a while and caught up.
+    check(ReasonCode::RateShort, None, short(0, 500));
+    // They left late because no connection was free: that is the target's.
+    check(ReasonCode::RateShort, None, short(400, 5));
 }
 
 #[test]
@@ -196,16 +200,15 @@ fn what_the_target_did_is_a_note_and_no_doubt() {
         assert_eq!(judgement.verdict, Verdict::Valid, "{judgement:?}");
         judgement.notes
     };
-    assert_eq!(notes(|run| run.record.requests.dropped = 30), [Note::TargetOverloaded]);
+    assert_eq!(
+        notes(|run| (run.record.requests.sent, run.record.requests.dropped) = (1_970, 30)),
+        [Note::TargetOverloaded]
+    );
     assert_eq!(notes(|run| run.record.requests.failed = 3), [Note::TargetErrors]);
     assert_eq!(notes(|run| run.record.connections.failed = 1), [Note::ConnectionsShort]);
     assert_eq!(notes(|run| run.record.connections.reconnects = 1), [Note::Reconnects]);
-    // Two seconds: half of what was due in the first was not answered in it.
-    let backlog = |run: &mut RunRecord| {
-        run.record.series = Series::for_duration(2 * SECOND);
-        (run.record.series.intervals[0].due, run.record.series.intervals[0].completed) = (2_000, 1_000);
-    };
-    assert_eq!(notes(backlog), [Note::TargetOverloaded]);
+    assert_eq!(notes(|run| run.record.requests.sent_late = 30), [Note::TargetOverloaded]);
+    assert_eq!(notes(|run| run.record.requests.sent_late = 15), []);
     let closed = |run: &mut RunRecord| {
         run.setup.pace = Loop::Closed;
         (0..2_000).for_each(|_| run.record.service.record(1_000_000, 1));

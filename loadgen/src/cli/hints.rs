@@ -94,7 +94,7 @@ type Value = (&'static str, fn(&str) -> bool, &'static str);
 const VALUES: &[Value] = &[
     ("--duration", is_body, BODY),
     ("--duration", is_single_dash_word, KEPT_ALIVE),
-    ("--duration", |value| value.contains('/') || value.ends_with(".json"), BODY),
+    ("--duration", is_path, BODY),
     ("--duration", |_| true, "-d is how long to measure: 10, 10s, 500ms, 1m"),
     (
         "--threads",
@@ -156,6 +156,12 @@ fn is_body(value: &str) -> bool {
 /// `-disable-...`, which is `-d` with a value to clap.
 fn is_single_dash_word(value: &str) -> bool {
     value.starts_with("isable-")
+}
+
+/// `-d body.json`: a name with an ending, or a path.
+fn is_path(value: &str) -> bool {
+    value.contains('/')
+        || value.rsplit_once('.').is_some_and(|(_, ending)| ending.starts_with(|c: char| c.is_alphabetic()))
 }
 
 fn is_number(value: &str) -> bool {

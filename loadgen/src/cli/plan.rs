@@ -11,6 +11,8 @@ use super::Failure;
 use super::options::Options;
 use crate::plan::{Body, Plan, Request, Target};
 
+/// How long answers are awaited, where neither a flag nor a timeout says.
+const GRACE: Duration = Duration::from_secs(5);
 /// How long a number of requests may take, where neither a rate nor a duration says.
 const REQUESTS_DURATION: Duration = Duration::from_hours(1);
 
@@ -34,7 +36,6 @@ impl Options {
         let (load, connecting, machine) = (&self.load, &self.connecting, &self.machine);
         let requests = self.requests()?;
         let timeout = (!connecting.timeout.is_zero()).then_some(connecting.timeout);
-        let base = Plan::new(requests[0].target.clone());
         Ok(Plan {
             requests,
             unix: connecting.unix.clone(),
@@ -55,7 +56,7 @@ impl Options {
             warmup: load.warmup,
             duration: self.duration(was_given(given, "duration")),
             requests_max: load.requests,
-            grace: load.grace.or(timeout).unwrap_or(base.grace),
+            grace: load.grace.or(timeout).unwrap_or(GRACE),
             connect_timeout: connecting.connect_timeout,
             connect_rate: connecting.connect_rate,
             check: self.requests.check,
@@ -63,7 +64,7 @@ impl Options {
             cores: machine.cores.clone().map_or_else(Vec::new, |cores| cores.0),
             congestion: machine.congestion.clone(),
             target_pid: self.judging.target_pid,
-            ..base
+            target_cgroup: self.judging.target_cgroup.clone(),
         })
     }
 

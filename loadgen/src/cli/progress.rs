@@ -1,5 +1,6 @@
 //! The line that says how far a run is, for people at a terminal.
 
+use std::fmt::Write as _;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,11 +68,12 @@ fn text(plan: &Plan, before: &Snapshot, now: &Snapshot) -> String {
     let rate = now.answered.saturating_sub(before.answered) as f64 / PERIOD.as_secs_f64();
     let elapsed = Duration::from_nanos(now.elapsed_ns).min(whole);
     let mut text = format!("{name} {:.0} of {:.0} s, {rate:.0} answers/s", elapsed.as_secs_f64(), whole.as_secs_f64());
+    // Writing into a String cannot fail.
     if now.errors > 0 {
-        text += &format!(", {} errors", now.errors);
+        let _ = write!(text, ", {} errors", now.errors);
     }
     if now.late_ns > PERIOD.as_nanos() as u64 {
-        text += &format!(", {:.1} s behind schedule", now.late_ns as f64 / 1e9);
+        let _ = write!(text, ", {:.1} s behind schedule", now.late_ns as f64 / 1e9);
     }
     text
 }

@@ -15,9 +15,10 @@ use crate::{drive, machine};
 
 /// Measures, judges, reports. `given` says which flags were typed.
 pub(super) fn perform(options: &Options, given: &ArgMatches, words: &[String]) -> Result<u8, Failure> {
+    options.check()?;
     let addresses = addresses(options)?;
     let plan = options.plan(&addresses, given)?;
-    check(options, &plan)?;
+    check(&plan)?;
     let signals = Signals::listen();
     if let Some(at) = options.load.start_at
         && !at.wait(&signals.stop).map_err(|error| Failure::usage(error.to_string()))?
@@ -42,20 +43,15 @@ pub(super) fn perform(options: &Options, given: &ArgMatches, words: &[String]) -
     Ok(status.code())
 }
 
-/// What can be known to be wrong before the load.
-fn check(options: &Options, plan: &Plan) -> Result<(), Failure> {
+/// What this machine cannot do.
+fn check(plan: &Plan) -> Result<(), Failure> {
     let descriptors = machine::raise_descriptors().unwrap_or(u64::MAX);
     plan.check(descriptors).map_err(|error| Failure::usage(error.to_string()))?;
-    if !options.judging.slo.is_empty() && !plan.is_open() {
-        return Err(Failure::usage("--slo needs an open loop; give a rate with -R or stages with --stage"));
+    let named = (plan.target_cgroup.as_deref(), plan.target_pid);
+    if named != (None, None) {
+        machine::Target::choose(named.0, named.1, &[]).map_err(|error| Failure::usage(error.to_string()))?;
     }
-    if plan.target_pid.is_some_and(|pid| machine::Target::of_pid(pid).is_none()) {
-        return Err(Failure::usage("--target-pid names no process whose CPU time can be read"));
-    }
-    if options.judging.target_cgroup.as_deref().is_some_and(|name| machine::Target::of_group(name).is_none()) {
-        return Err(Failure::usage("--target-cgroup names no control group whose CPU time can be read"));
-    }
-    options.reports.check()
+    Ok(())
 }
 
 /// Whom to dial; of a Unix socket nothing has to be looked up.
@@ -77,6 +73,14 @@ fn no_answer(plan: &Plan, run: &RunRecord) -> String {
 }
 
 impl Options {
+    /// What is wrong with the words alone.
+    fn check(&self) -> Result<(), Failure> {
+        if !self.judging.slo.is_empty() && self.load.rate.is_none() && self.load.stage.is_empty() {
+            return Err(Failure::usage("--slo needs an open loop; give a rate with -R or stages with --stage"));
+        }
+        self.reports.check()
+    }
+
     fn thresholds(&self) -> impl Iterator<Item = &crate::judge::Threshold> {
         self.judging.fail_if.iter().chain(&self.judging.slo)
     }

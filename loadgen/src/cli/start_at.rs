@@ -59,7 +59,7 @@ impl StartAt {
             Self::Unix(at) => at.checked_sub(now).ok_or(StartError::Past)?,
             Self::OfDay(time) => {
                 let today = Duration::from_secs(now.as_secs() / DAY_S * DAY_S) + time;
-                today.checked_sub(now).unwrap_or_else(|| today + Duration::from_secs(DAY_S) - now)
+                today.checked_sub(now).unwrap_or_else(|| (today + Duration::from_secs(DAY_S)).saturating_sub(now))
             }
         };
         if wait > AHEAD_MAX { Err(StartError::Far) } else { Ok(wait) }

@@ -1,6 +1,6 @@
 //! Runs that were kept with `--out`: drawn again, or several as one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -45,7 +45,7 @@ impl Again {
 impl Merge {
     pub(super) fn perform(&self, words: &[String]) -> Result<u8, Failure> {
         self.reports.check()?;
-        let reports: Vec<Report> = self.runs.iter().map(load).collect::<Result<_, _>>()?;
+        let reports: Vec<Report> = self.runs.iter().map(|path| load(path)).collect::<Result<_, _>>()?;
         let mut merged = report::merge(&reports, words).map_err(|error| Failure::usage(error.to_string()))?;
         merged.run.exit_status = self.status(&merged, &reports).code();
         self.reports.write(&merged)?;
@@ -67,6 +67,6 @@ impl Merge {
     }
 }
 
-fn load(path: &PathBuf) -> Result<Report, Failure> {
+fn load(path: &Path) -> Result<Report, Failure> {
     report::load(path).map_err(|error| Failure::usage(error.to_string()))
 }

@@ -11,7 +11,7 @@ use super::connection::State;
 use super::core::Core;
 use super::cpu::ThreadTime;
 use super::progress::{Phase, Progress, Snapshot};
-use crate::machine;
+use crate::machine::{Seen, Target, Watch};
 use crate::plan::Plan;
 use crate::record::{Record, Stage, ThreadCpu};
 
@@ -37,8 +37,8 @@ pub struct DriverRecord {
     pub started_s: u64,
     /// Its CPU time in the measure phase, and how long that took.
     pub cpu: ThreadCpu,
-    /// CPU time of the watched process in the measure phase; thread 0 watches.
-    pub target_cpu_ns: Option<u64>,
+    /// What target and machine used in the measure phase, if it watched them.
+    pub seen: Option<Seen>,
     /// It got an answer, in any phase.
     pub answered: bool,
     /// Its first failure to connect.
@@ -47,6 +47,24 @@ pub struct DriverRecord {
     pub address: Option<SocketAddr>,
     /// It was stopped.
     pub interrupted: bool,
+}
+
+/// What a thread watches beside its connections.
+#[derive(Debug)]
+enum Watched {
+    Nothing,
+    Machine,
+    Target(Target),
+}
+
+impl Watched {
+    fn begin(&self) -> Option<Watch> {
+        match self {
+            Self::Nothing => None,
+            Self::Machine => Some(Watch::begin(None)),
+            Self::Target(target) => Some(Watch::begin(Some(target))),
+        }
+    }
 }
 
 /// Drives the connections of one thread on any ring: [`Driver::open`] once, then [`Driver::run`].
@@ -61,6 +79,7 @@ pub struct Driver<'a, R: Ring> {
     told: Snapshot,
     tell_at: u64,
     phase_began: u64,
+    watched: Watched,
 }
 
 impl<'a, R: Ring> Driver<'a, R> {
@@ -79,7 +98,22 @@ impl<'a, R: Ring> Driver<'a, R> {
     ) -> Self {
         let core = Core::new(ring, plan, addresses, index);
         let told = Snapshot::default();
-        Self { batch: Batch::new(), core, index, stop, progress, told, tell_at: 0, phase_began: 0 }
+        Self {
+            batch: Batch::new(),
+            core,
+            index,
+            stop,
+            progress,
+            told,
+            tell_at: 0,
+            phase_began: 0,
+            watched: Watched::Nothing,
+        }
+    }
+
+    /// It is this thread that watches the machine during the measure phase, and the target if there is one to watch.
+    pub fn watch(&mut self, target: Option<Target>) {
+        self.watched = target.map_or(Watched::Machine, Watched::Target);
     }
 
     /// Opens the connections, as fast as the plan allows; afterwards each is open or has failed.
@@ -151,7 +185,8 @@ impl<'a, R: Ring> Driver<'a, R> {
 
     fn measure(&mut self, home: &mut DriverRecord, planned: u64) -> Result<(), RingLost> {
         self.enter(Phase::Measure);
-        let (target, thread) = (self.target_cpu_ns(), ThreadTime::of_this());
+        let watch = self.watched.begin();
+        let thread = ThreadTime::of_this();
         home.backlog_at_start = self.core.begin_measure(self.index);
         let start = self.core.now;
         // The schedule's own end, not one that the lateness of this tick has moved.
@@ -165,13 +200,8 @@ impl<'a, R: Ring> Driver<'a, R> {
             home.cpu.busy_ns = Some(spent.busy_ns);
             home.cpu.awake_ns = spent.busy_ns + spent.kept_ns;
         }
-        home.target_cpu_ns = difference(target, self.target_cpu_ns());
+        home.seen = watch.map(Watch::end);
         Ok(())
-    }
-
-    fn target_cpu_ns(&self) -> Option<u64> {
-        // One thread watches for all.
-        if self.index == 0 { machine::process_cpu_ns(self.core.plan.target_pid?) } else { None }
     }
 
     /// Goes on until then, until it was stopped, or until a limited number of requests is done.
@@ -248,8 +278,4 @@ impl<'a, R: Ring> Driver<'a, R> {
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-}
-
-fn difference(before: Option<u64>, after: Option<u64>) -> Option<u64> {
-    Some(after?.saturating_sub(before?))
 }

@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use crate::machine;
 use crate::plan::{Arrivals, Plan};
-use crate::record::{CpuUse, Host, Loop, RunRecord, Setup, Stage, TargetUse};
+use crate::record::{Loop, RunRecord, Setup, Stage};
 
 pub use driver::{Driver, DriverRecord};
 pub use gate::Gate;
@@ -89,19 +89,15 @@ pub fn run_watched(
         let threads: Vec<_> = (0..plan.threads).map(spawn).collect();
         threads.into_iter().map(|thread| thread.map_err(DriveError::Thread).and_then(join)).collect()
     });
-    let mut run = RunRecord { setup: setup(plan), host: host(), ..RunRecord::default() };
-    let mut target_cpu_ns = None;
+    let mut run = RunRecord { setup: setup(plan), host: machine::host(), ..RunRecord::default() };
+    let mut seen = None;
     for part in parts {
-        let part = part?;
-        target_cpu_ns = target_cpu_ns.or(part.target_cpu_ns);
+        let mut part = part?;
+        seen = seen.or(part.seen.take());
         add(&mut run, part);
     }
-    let requests = run.record.requests.completed;
-    run.target = target_cpu_ns.map(|ns| TargetUse {
-        cpu: CpuUse { ns, requests },
-        found_by: "--target-pid".to_owned(),
-        ..TargetUse::default()
-    });
+    let requests = run.record.requests.completed - run.record.requests.completed_late;
+    (run.target, run.environment) = seen.unwrap_or_default().spent_on(requests);
     Ok(run)
 }
 
@@ -133,8 +129,18 @@ fn prepare<'a>(
     }
     let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(ring_limits(plan, index)) };
     let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index, stop, progress);
+    if index == 0 {
+        driver.watch(target(plan, addresses));
+    }
     driver.open()?;
     Ok(driver)
+}
+
+/// Whom to watch. A target that cannot be is no reason not to run: then the record has no figure of it.
+fn target(plan: &Plan, addresses: &[SocketAddr]) -> Option<machine::Target> {
+    let unix = plan.unix.iter().cloned().map(machine::Address::Unix);
+    let listening: Vec<_> = addresses.iter().copied().map(machine::Address::Tcp).chain(unix).collect();
+    machine::Target::choose(plan.target_cgroup.as_deref(), plan.target_pid, &listening).ok()
 }
 
 /// What the ring of a thread must have: one token slot, one send slot with the whole pipeline and a little of both queues
@@ -188,16 +194,6 @@ fn setup(plan: &Plan) -> Setup {
         cores: plan.cores.clone(),
         congestion: plan.congestion.clone(),
         ..Setup::default()
-    }
-}
-
-fn host() -> Host {
-    Host {
-        kernel: machine::kernel(),
-        cpu: machine::cpu_model(),
-        cores: thread::available_parallelism().ok().map(usize::from),
-        congestion: machine::congestion_control(),
-        ..Host::default()
     }
 }
 

@@ -109,11 +109,16 @@ fn rate_short(run: &RunRecord) -> Option<Reason> {
     })
 }
 
-/// Share of the due requests that had not left when the measure phase was over.
+/// Share of the due requests that had not left when the measure phase was to be over. A phase that came out longer than
+/// the plan, because its thread was stopped, sent as many in more time.
 pub(super) fn short_share(run: &RunRecord) -> f64 {
     let requests = &run.record.requests;
+    if run.setup.pace == Loop::Closed || requests.due == 0 {
+        return 0.0;
+    }
+    let stretch = if run.setup.duration_ns == 0 { 1.0 } else { share(run.measured_ns, run.setup.duration_ns).max(1.0) };
     let in_time = requests.sent.saturating_sub(requests.sent_late);
-    if run.setup.pace == Loop::Closed { 0.0 } else { share(requests.due.saturating_sub(in_time), requests.due) }
+    (1.0 - share(in_time, requests.due) / stretch).max(0.0)
 }
 
 /// The part of it that lag explains: how far behind the generator was at the end, though connections were free.

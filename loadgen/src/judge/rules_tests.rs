@@ -88,6 +88,11 @@ fn rate_short() {
     check(ReasonCode::RateShort, INVALID, short(120, 60));
     // It was behind for a while and caught up.
     check(ReasonCode::RateShort, None, short(0, 500));
+    // All left, in twice the time.
+    check(ReasonCode::RateShort, INVALID, |run| {
+        short(0, 900)(run);
+        run.measured_ns = 2 * SECOND;
+    });
     // They left late because no connection was free: that is the target's.
     check(ReasonCode::RateShort, None, short(400, 5));
 }

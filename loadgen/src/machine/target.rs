@@ -54,9 +54,27 @@ pub enum FindError {
     /// Somebody listens, and their descriptors are not ours to read.
     #[error("the process that listens belongs to another user; run as that user, or give --target-cgroup")]
     Hidden,
+    /// `--target-pid` names nobody.
+    #[error("--target-pid names no process whose CPU time can be read")]
+    NoProcess,
+    /// `--target-cgroup` names nothing.
+    #[error("--target-cgroup names no control group whose CPU time can be read")]
+    NoGroup,
 }
 
 impl Target {
+    /// What a run is to watch: the group or the process that the user names, else who listens at one of the addresses.
+    ///
+    /// # Errors
+    /// When that is not to be found, or not to be read.
+    pub fn choose(group: Option<&str>, pid: Option<u32>, addresses: &[Address]) -> Result<Self, FindError> {
+        match (group, pid) {
+            (Some(name), _) => Self::of_group(name).ok_or(FindError::NoGroup),
+            (None, Some(pid)) => Self::of_pid(pid).ok_or(FindError::NoProcess),
+            (None, None) => find(addresses),
+        }
+    }
+
     /// One process with its threads and descendants, `--target-pid`; `None` if it is not there.
     pub fn of_pid(pid: u32) -> Option<Self> {
         Some(Self { found_by: "--target-pid", who: Who::Processes(vec![Id::of(pid)?]) })

@@ -101,6 +101,8 @@ pub struct Plan {
     pub congestion: Option<String>,
     /// A process whose CPU time, with its threads and children, is divided by the answered requests.
     pub target_pid: Option<u32>,
+    /// The control group whose CPU time is divided by the answered requests. Without either: that of who listens.
+    pub target_cgroup: Option<String>,
 }
 
 impl Plan {
@@ -135,6 +137,7 @@ impl Plan {
             cores: Vec::new(),
             congestion: None,
             target_pid: None,
+            target_cgroup: None,
         }
     }
 

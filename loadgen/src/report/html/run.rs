@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Doubt, Figure, Frame, Tile, capital, figures, footer};
+use super::{Doubt, Figure, Frame, Tile, capital, command_line, figures, footer};
 use crate::report::Report;
 use crate::report::document::{Run, Shown};
 use crate::report::table::{self, Table};
@@ -51,7 +51,7 @@ pub(in crate::report) fn page(report: &Report) -> String {
         parts_of: table::parts(run),
         config: table::config(run),
         host: table::host(run),
-        command: command(&run.command),
+        command: command_line(&run.command),
     };
     page.render().expect("a page is written into memory")
 }
@@ -111,14 +111,4 @@ fn tiles(run: &Run) -> Vec<Tile> {
         all.push(Tile::new("generator CPU", figure::time(us), "for each answer"));
     }
     all
-}
-
-/// Words with anything but plain letters in quotes, so that a shell reads them as they were.
-fn command(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    let quoted = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

@@ -157,9 +157,12 @@ impl Search {
         }
     }
 
+    /// A machine that did not let the lowest rate be measured will not let a lower one.
     fn descend(&self, ceiling: f64) -> Option<f64> {
         let least = self.from / f64::from(1_u32 << HALVINGS_MAX);
-        (ceiling / 2.0 >= least).then_some(ceiling / 2.0)
+        let is_disturbed =
+            self.known.first().is_some_and(|lowest| lowest.failed == 0 && lowest.short < lowest.disturbed);
+        (ceiling / 2.0 >= least && !is_disturbed).then_some(ceiling / 2.0)
     }
 }
 

@@ -94,7 +94,7 @@ fn outcome(run: &RunRecord) -> Outcome {
     let is_served = run.record.ok() as f64 >= SERVED_MIN * due as f64;
     let is_met = is_served && run.thresholds.iter().all(|result| result.pass);
     let least = if is_met { Verdict::Invalid } else { Verdict::Suspect };
-    let doubts = || run.judgement.reasons.iter().filter(|reason| reason.level >= least && !is_of_target(reason));
+    let doubts = || run.judgement.reasons.iter().filter(|reason| reason.level >= least && !is_harmless(reason));
     match (doubts().any(is_of_generator), doubts().next().is_some()) {
         (true, _) => Outcome::GeneratorShort,
         (_, true) => Outcome::Disturbed,
@@ -103,11 +103,13 @@ fn outcome(run: &RunRecord) -> Outcome {
     }
 }
 
-/// Of a target that is too slow: what did not end in time is a lower bound, and what was still due is a backlog.
-fn is_of_target(reason: &Reason) -> bool {
-    use ReasonCode::{BacklogAtStart, Censored, Clamped, SharedCore};
+/// No doubt about this step: what a target that is too slow leaves behind (lower bounds, a backlog), a percentile that no
+/// objective asks for, and a core that is shared for less than half of the time.
+fn is_harmless(reason: &Reason) -> bool {
+    use ReasonCode::{BacklogAtStart, Censored, Clamped, FewSamples, SharedCore};
+    let is_grave = reason.level >= Verdict::Invalid;
     matches!(reason.code, Censored | Clamped | BacklogAtStart)
-        || (reason.code == SharedCore && reason.level < Verdict::Invalid)
+        || (matches!(reason.code, SharedCore | FewSamples) && !is_grave)
 }
 
 fn is_of_generator(reason: &Reason) -> bool {
@@ -143,7 +145,7 @@ mod tests {
     fn a_step_counts_only_if_nothing_but_the_target_can_have_decided_it() {
         use ReasonCode::{BehindSchedule, Censored, FewSamples, GeneratorSaturated, Steal};
         use Verdict::{Invalid, Suspect};
-        let rows: [(bool, u64, Doubts, Outcome); 10] = [
+        let rows: [(bool, u64, Doubts, Outcome); 11] = [
             (true, 1_000, &[], Outcome::Met),
             (false, 1_000, &[], Outcome::Failed),
             (true, 980, &[], Outcome::Failed),
@@ -154,6 +156,7 @@ mod tests {
             (false, 1_000, &[(BehindSchedule, Suspect)], Outcome::GeneratorShort),
             (true, 1_000, &[(GeneratorSaturated, Invalid)], Outcome::GeneratorShort),
             (true, 1_000, &[(FewSamples, Invalid)], Outcome::Disturbed),
+            (false, 1_000, &[(FewSamples, Suspect)], Outcome::Failed),
         ];
         for (passes, ok, reasons, expected) in rows {
             assert_eq!(outcome(&run(passes, ok, reasons)), expected, "{passes} {ok} {reasons:?}");

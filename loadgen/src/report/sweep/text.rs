@@ -50,9 +50,16 @@ fn style(answer: &Answer) -> Style {
 
 /// What an answer rests on.
 pub(in crate::report) fn reason(answer: &Answer) -> String {
-    let Answer::AtLeast { why, .. } = answer else {
-        let gap = 100.0 * (GAP_MAX - 1.0);
-        return format!("met {REPEATS} times of {REPEATS}; the ends are within {gap:.0}%");
+    let why = match answer {
+        Answer::Between { .. } => {
+            let gap = 100.0 * (GAP_MAX - 1.0);
+            return format!(
+                "met {REPEATS} times of {REPEATS}; the ends are within {gap:.0}% if all between could be judged"
+            );
+        }
+        Answer::Never { failed: Some(_) } => return "even the lowest rate that was tried failed".to_owned(),
+        Answer::Never { failed: None } => return "the reasons stand beside the steps below".to_owned(),
+        Answer::AtLeast { why, .. } => why,
     };
     let why = match why {
         Stop::Generator => "the generator gave out first: give it more threads or cores, or more machines",

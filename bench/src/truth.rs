@@ -185,16 +185,25 @@ fn one(options: &Options, files: &Path, burn_ns: u64, seed: u64, stop: &AtomicBo
     Ok(Run { comparison, more_ns })
 }
 
-/// Every primary in one line.
+/// Every primary in one line, and whether the comparison can be believed.
 fn described(comparison: &Comparison) -> String {
     let described = |row: &Row| {
         let answer = row.answer.map_or("-", Answer::name);
         let between = row.finding.as_ref().map_or_else(String::new, |finding| {
             format!("{} ({} to {})", change(finding.ratio), change(finding.interval.low), change(finding.interval.high))
         });
-        format!("{} {answer:<11} {between}", if row.metric == Metric::TargetCpu { "cpu" } else { "p99" })
+        format!("{} {answer:<11} {between}", name(row.metric))
     };
-    comparison.primaries().map(described).collect::<Vec<_>>().join("   ")
+    let rows: Vec<_> = comparison.primaries().map(described).collect();
+    format!("{}   {}", rows.join("   "), comparison.verdict)
+}
+
+fn name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::TargetCpu => "cpu",
+        Metric::ResponseP50 => "p50",
+        _ => "p99",
+    }
 }
 
 fn change(ratio: f64) -> String {

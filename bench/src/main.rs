@@ -1,10 +1,12 @@
 //! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `logging` what the
-//! access log costs.
+//! access log costs, `compare-truth` measures the measuring.
 #![forbid(unsafe_code)]
 
+mod burn;
 mod cost;
 mod logging;
 mod null;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -26,6 +28,10 @@ enum Command {
     Cost(cost::Options),
     /// Measure what the access log costs: slipring without it and with it, interleaved
     Logging(logging::Options),
+    /// Serve and burn a known amount of CPU time for each request: what compare-truth compares
+    Burn(burn::Options),
+    /// Compare a server with itself, and with one that burns a known share more: does compare tell the truth?
+    CompareTruth(truth::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -36,6 +42,8 @@ fn main() -> ExitCode {
         Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
         Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
+        Command::Burn(options) => burn::run(&options).err().map(|error| error.to_string()),
+        Command::CompareTruth(options) => truth::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };
     eprintln!("slipring-bench: {message}");

@@ -137,5 +137,5 @@ fn print(text: &str) -> Result<(), Failure> {
 
 fn no_answer(plan: &Plan, run: &RunRecord) -> String {
     let why = run.refusal.as_deref().unwrap_or("it took connections and answered none of their requests");
-    format!("{} never answered: {why}", plan.target)
+    format!("{} never answered: {why}", plan.target())
 }

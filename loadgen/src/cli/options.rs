@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::plan::{FieldLine, Method, Plan, Target, parse_duration};
+use crate::plan::{FieldLine, Method, Plan, Request, Target, parse_duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -79,9 +79,10 @@ const CORES_MAX: usize = 1024;
 impl Options {
     /// The plan, against a target that was found at `addresses`.
     pub(super) fn plan(&self, addresses: &[SocketAddr]) -> Plan {
+        let request =
+            Request { method: self.method.clone(), fields: self.fields.clone(), ..Request::new(self.url.clone()) };
         Plan {
-            method: self.method.clone(),
-            fields: self.fields.clone(),
+            requests: vec![request],
             connections: self.connections,
             threads: self.threads.unwrap_or_else(|| self.default_threads(addresses)),
             pipeline: self.pipeline,
@@ -148,7 +149,8 @@ mod tests {
         let plan = options.plan(&[]);
         assert_eq!((plan.connections, plan.threads, plan.pipeline), (8, 2, 4));
         assert_eq!((plan.duration, plan.warmup), (Duration::from_millis(500), Duration::ZERO));
-        assert_eq!(plan.request(), b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        let mix = plan.mix(0).expect("a good request");
+        assert_eq!(mix.only(), Some(&b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n"[..]));
         assert_eq!(plan.cores, [1]);
     }
 

@@ -46,7 +46,7 @@ pub(super) struct Core<'a, R: Ring> {
 
 impl<'a, R: Ring> Core<'a, R> {
     pub(super) fn new(mut ring: R, plan: &'a Plan, addresses: &'a [SocketAddr], index: u32) -> Self {
-        let request = plan.request();
+        let request = plan.mix(index).expect("the plan was checked").only().map(<[u8]>::to_vec).unwrap_or_default();
         let connections =
             (0..plan.share(index)).map(|_| Connection::new(filled(&mut ring, plan, &request), plan.pipeline));
         let connections = connections.collect();
@@ -58,7 +58,7 @@ impl<'a, R: Ring> Core<'a, R> {
             memo: HeadMemo::new(),
             record: Record::new(),
             request_bytes: request.len() as u32,
-            head_only: plan.method.is_head(),
+            head_only: plan.requests[0].method.is_head(),
             watches_target: index == 0,
             now: 0,
             measure_from: u64::MAX,

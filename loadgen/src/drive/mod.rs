@@ -121,7 +121,7 @@ fn limits(plan: &Plan, index: u32) -> RingLimits {
         recv_buffers: RECV_BUFFERS,
         recv_buffer_bytes: RECV_BUFFER_BYTES,
         send_slots: connections,
-        send_slot_bytes: plan.request().len() as u32 * plan.pipeline,
+        send_slot_bytes: request_bytes(plan) as u32 * plan.pipeline,
         transfers: 0,
         transfer_bytes: 0,
         blobs: 0,
@@ -131,16 +131,20 @@ fn limits(plan: &Plan, index: u32) -> RingLimits {
     }
 }
 
+fn request_bytes(plan: &Plan) -> usize {
+    plan.mix(0).map_or(0, |mix| mix.len_max())
+}
+
 fn join<T>(handle: ScopedJoinHandle<'_, Result<T, DriveError>>) -> Result<T, DriveError> {
     handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn setup(plan: &Plan) -> Setup {
     Setup {
-        url: plan.target.to_string(),
+        url: plan.target().to_string(),
         address: None,
-        method: plan.method.to_string(),
-        request_bytes: plan.request().len(),
+        method: plan.requests[0].method.to_string(),
+        request_bytes: request_bytes(plan),
         connections: plan.connections,
         threads: plan.threads,
         pipeline: plan.pipeline,

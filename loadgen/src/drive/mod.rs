@@ -1,10 +1,18 @@
 //! Carrying a plan out: threads, each with its own ring and its share of the connections.
 
+mod checker;
 mod connection;
 mod core;
+mod cpu;
+mod dial;
 mod driver;
+mod flight;
 mod gate;
+mod line;
+mod progress;
+mod reader;
 mod route;
+mod tally;
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
@@ -15,11 +23,12 @@ use slipring_ring::{RingLimits, RingLost};
 use thiserror::Error;
 
 use crate::machine;
-use crate::plan::Plan;
-use crate::record::{CpuUse, Host, RunRecord, Setup, TargetUse};
+use crate::plan::{Arrivals, Plan};
+use crate::record::{CpuUse, Host, Loop, RunRecord, Setup, Stage, TargetUse};
 
 pub use driver::{Driver, DriverRecord};
 pub use gate::Gate;
+pub use progress::{Phase, Progress, Snapshot};
 
 /// Why a run did not come to its end. What the target does is never a reason: that stands in the record.
 #[derive(Debug, Error)]
@@ -47,17 +56,31 @@ const SUBMISSIONS: u32 = 1024;
 const COMPLETIONS_MIN: u32 = 4096;
 const COMPLETIONS_MAX: u32 = 65_536;
 
-/// Runs a plan against the first of `addresses` that answers. `stop` ends the measure phase early.
+/// Runs a plan that was checked ([`Plan::check`]) against the first of `addresses` that answers. `stop` ends the measure
+/// phase early.
 ///
 /// # Errors
 /// [`DriveError`] when the generator itself could not work.
 pub fn run(plan: &Plan, addresses: &[SocketAddr], stop: &AtomicBool) -> Result<RunRecord, DriveError> {
+    run_watched(plan, addresses, stop, &Progress::default())
+}
+
+/// As [`run`]; `progress` says meanwhile how far it is.
+///
+/// # Errors
+/// [`DriveError`] when the generator itself could not work.
+pub fn run_watched(
+    plan: &Plan,
+    addresses: &[SocketAddr],
+    stop: &AtomicBool,
+    progress: &Progress,
+) -> Result<RunRecord, DriveError> {
     let gate = Gate::new(plan.threads);
     let parts: Vec<Result<DriverRecord, DriveError>> = thread::scope(|scope| {
         let spawn = |index| {
             let work = {
                 let gate = &gate;
-                move || one_thread(plan, addresses, index, gate, stop)
+                move || one_thread(plan, addresses, index, gate, stop, progress)
             };
             let spawned = Builder::new().name(format!("load {index}")).spawn_scoped(scope, work);
             // Who never starts must not keep the others waiting.
@@ -88,10 +111,11 @@ fn one_thread(
     index: u32,
     gate: &Gate,
     stop: &AtomicBool,
+    progress: &Progress,
 ) -> Result<DriverRecord, DriveError> {
-    let opened = prepare(plan, addresses, index, stop);
+    let opened = prepare(plan, addresses, index, stop, progress);
     gate.arrive();
-    Ok(opened?.run(gate, stop)?)
+    Ok(opened?.run(gate)?)
 }
 
 /// Pins the thread, makes its ring and opens its connections.
@@ -99,22 +123,27 @@ fn prepare<'a>(
     plan: &'a Plan,
     addresses: &'a [SocketAddr],
     index: u32,
-    stop: &AtomicBool,
+    stop: &'a AtomicBool,
+    progress: &'a Progress,
 ) -> Result<Driver<'a, UringRing>, DriveError> {
     if let Some(id) = plan.core(index)
         && !core_affinity::set_for_current(core_affinity::CoreId { id })
     {
         return Err(DriveError::Core(id));
     }
-    let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(limits(plan, index)) };
-    let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index);
-    driver.open(stop)?;
+    let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(ring_limits(plan, index)) };
+    let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index, stop, progress);
+    driver.open()?;
     Ok(driver)
 }
 
-/// One token slot, one send slot with the whole pipeline and a little of both queues per connection.
-fn limits(plan: &Plan, index: u32) -> RingLimits {
-    let connections = plan.share(index);
+/// What the ring of a thread must have: one token slot, one send slot with the whole pipeline and a little of both queues
+/// per connection, and the large bodies of the mix.
+pub fn ring_limits(plan: &Plan, index: u32) -> RingLimits {
+    let connections = plan.share_most(index);
+    let mix = plan.mix(index).ok();
+    let bodies = mix.iter().flat_map(|mix| mix.requests()).filter_map(|request| request.body_apart());
+    let bodies: Vec<u64> = bodies.map(|body| body.len() as u64).collect();
     RingLimits {
         submissions: SUBMISSIONS,
         completions: (4 * connections).next_power_of_two().clamp(COMPLETIONS_MIN, COMPLETIONS_MAX),
@@ -124,8 +153,8 @@ fn limits(plan: &Plan, index: u32) -> RingLimits {
         send_slot_bytes: request_bytes(plan) as u32 * plan.pipeline,
         transfers: 0,
         transfer_bytes: 0,
-        blobs: 0,
-        blob_bytes: 0,
+        blobs: bodies.len() as u32,
+        blob_bytes: bodies.iter().sum(),
         opens: 0,
         token_slots: connections,
     }
@@ -140,16 +169,22 @@ fn join<T>(handle: ScopedJoinHandle<'_, Result<T, DriveError>>) -> Result<T, Dri
 }
 
 fn setup(plan: &Plan) -> Setup {
+    let urls = plan.requests.iter().map(|request| (request.target.to_string(), request.weight));
     Setup {
         url: plan.target().to_string(),
-        address: None,
+        urls: if plan.requests.len() > 1 { urls.collect() } else { Vec::new() },
+        address: plan.unix.as_ref().map(|path| format!("unix:{}", path.display())),
         method: plan.requests[0].method.to_string(),
         request_bytes: request_bytes(plan),
         connections: plan.connections,
         threads: plan.threads,
         pipeline: plan.pipeline,
         warmup_ns: plan.warmup.as_nanos() as u64,
-        duration_ns: plan.duration.as_nanos() as u64,
+        duration_ns: plan.measure().as_nanos() as u64,
+        pace: plan
+            .offered()
+            .map_or(Loop::Closed, |rate| Loop::Open { rate, poisson: plan.arrivals == Arrivals::Poisson }),
+        seed: plan.seed,
         cores: plan.cores.clone(),
         congestion: plan.congestion.clone(),
         ..Setup::default()
@@ -174,5 +209,19 @@ fn add(run: &mut RunRecord, part: DriverRecord) {
     run.answered |= part.answered;
     run.refusal = run.refusal.take().or(part.refusal);
     run.interrupted |= part.interrupted;
+    run.backlog_at_start += part.backlog_at_start;
+    add_stages(&mut run.stages, part.stages);
     run.record.merge(part.record);
+}
+
+fn add_stages(all: &mut Vec<Stage>, part: Vec<Stage>) {
+    if all.is_empty() {
+        *all = part;
+        return;
+    }
+    for (sum, more) in all.iter_mut().zip(part) {
+        sum.due += more.due;
+        sum.completed += more.completed;
+        sum.response.merge(&more.response);
+    }
 }

@@ -172,9 +172,9 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Completed requests a second.
+    /// Requests a second that were completed within the measure phase.
     pub fn rate(&self) -> f64 {
-        per_second(self.record.requests.completed, self.measured_ns)
+        per_second(self.record.requests.completed - self.record.requests.completed_late, self.measured_ns)
     }
 
     /// Received bytes a second, heads included.

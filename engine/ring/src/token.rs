@@ -52,6 +52,8 @@ pub enum OpKind {
     WritePipe,
     /// Close an end of a pipe.
     ClosePipe,
+    /// Send a blob and say nothing.
+    Post,
     /// Another thread woke the ring.
     Wake,
 }
@@ -86,6 +88,7 @@ impl OpKind {
         OpKind::ReadPipe,
         OpKind::WritePipe,
         OpKind::ClosePipe,
+        OpKind::Post,
         OpKind::Wake,
     ];
 }

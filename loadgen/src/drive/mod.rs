@@ -143,18 +143,21 @@ pub fn ring_limits(plan: &Plan, index: u32) -> RingLimits {
     let connections = plan.share_most(index);
     let mix = plan.mix(index).ok();
     let bodies = mix.iter().flat_map(|mix| mix.requests()).filter_map(|request| request.body_apart());
-    let bodies: Vec<u64> = bodies.map(|body| body.len() as u64).collect();
+    let posted = mix.as_ref().and_then(|mix| core::posted_bytes(plan, mix));
+    let blobs = bodies.map(|body| body.len()).chain(posted.iter().map(Vec::len));
+    let blobs: Vec<u64> = blobs.map(|bytes| bytes as u64).collect();
     RingLimits {
         submissions: SUBMISSIONS,
         completions: (4 * connections).next_power_of_two().clamp(COMPLETIONS_MIN, COMPLETIONS_MAX),
         recv_buffers: RECV_BUFFERS,
         recv_buffer_bytes: RECV_BUFFER_BYTES,
-        send_slots: connections,
+        // Who posts needs none; a ring has one at least.
+        send_slots: if posted.is_some() { 1 } else { connections },
         send_slot_bytes: request_bytes(plan) as u32 * plan.pipeline,
         transfers: 0,
         transfer_bytes: 0,
-        blobs: bodies.len() as u32,
-        blob_bytes: bodies.iter().sum(),
+        blobs: blobs.len() as u32,
+        blob_bytes: blobs.iter().sum(),
         opens: 0,
         token_slots: connections,
     }

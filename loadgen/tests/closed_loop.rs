@@ -63,7 +63,8 @@ fn check_sums(json: &Value) {
     assert_eq!(of("sent"), of("completed") + of("failed") + of("unanswered"), "{json:#}");
     let statuses: u64 = json["status"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
     assert_eq!(statuses, of("completed"));
-    assert_eq!(number(json, "/samples"), of("completed"));
+    // What had no answer in time is a lower bound among the samples.
+    assert!(number(json, "/samples") >= of("completed"), "{json:#}");
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what `serve` takes may also close")]

@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod cost;
+mod generators;
+mod honesty;
 mod logging;
 mod null;
 
@@ -26,6 +28,10 @@ enum Command {
     Cost(cost::Options),
     /// Measure what the access log costs: slipring without it and with it, interleaved
     Logging(logging::Options),
+    /// Measure load generators beside one another against the null responder: rate and own CPU per request
+    Generators(generators::Options),
+    /// Show what load generators say of a target that stalls, keep a schedule, and measure a known delay
+    Honesty(honesty::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -36,6 +42,8 @@ fn main() -> ExitCode {
         Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
         Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
+        Command::Generators(options) => generators::run(&options).err().map(|error| error.to_string()),
+        Command::Honesty(options) => honesty::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };
     eprintln!("slipring-bench: {message}");

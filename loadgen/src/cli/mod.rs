@@ -72,7 +72,7 @@ fn explain(error: &clap::Error, words: &[String]) -> ExitCode {
 fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
     let addresses = resolve(options)?;
     let plan = options.plan(&addresses);
-    plan.check(machine::descriptors_max().unwrap_or(u64::MAX)).map_err(|error| Failure::usage(error.to_string()))?;
+    plan.check(drive::descriptors_max()).map_err(|error| Failure::usage(error.to_string()))?;
     if plan.target_pid.is_some_and(|pid| machine::process_cpu_ns(pid).is_none()) {
         return Err(Failure::usage("--target-pid names no process whose CPU time can be read"));
     }

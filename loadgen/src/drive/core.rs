@@ -12,7 +12,7 @@ use super::dial::Dial;
 use super::flight::Ask;
 use super::line::Line;
 use super::tally::Tally;
-use crate::plan::{Mix, OnBusy, Plan};
+use crate::plan::{Mix, OnBusy, Plan, Prepared};
 
 /// Everything but the batch, which is drained while this changes.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl<'a, R: Ring> Core<'a, R> {
             fixed_bytes: fixed.map(|bytes| bytes.len() as u32),
             has_bodies: bodies.iter().any(Option::is_some),
             bodies,
-            heads: mix.requests().iter().map(|request| request.is_head()).collect(),
+            heads: mix.requests().iter().map(Prepared::is_head).collect(),
             mix,
             requests_per_connection: plan.connection_requests().unwrap_or(u32::MAX),
             budget: u64::MAX,
@@ -314,14 +314,13 @@ impl<'a, R: Ring> Core<'a, R> {
         let (Some(socket), Some(mut slot)) = (connection.socket, connection.slot.take()) else { return 0 };
         let generation = connection.generation;
         let mut left = count;
-        match self.fixed_bytes {
-            Some(bytes) => {
-                slot.rewind();
-                // The slot holds a whole pipeline of requests; so many of them are sent.
-                *self.ring.fill(&mut slot).len = count * bytes;
-                self.note_sent(index, intended, 0, count);
-            }
-            None => (slot, left) = self.write(slot, index, intended, count),
+        if let Some(bytes) = self.fixed_bytes {
+            slot.rewind();
+            // The slot holds a whole pipeline of requests; so many of them are sent.
+            *self.ring.fill(&mut slot).len = count * bytes;
+            self.note_sent(index, intended, 0, count);
+        } else {
+            (slot, left) = self.write(slot, index, intended, count);
         }
         self.connections[index as usize].left -= left;
         if self.measuring {

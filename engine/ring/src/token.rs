@@ -60,7 +60,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 26;
 
     /// Every kind, in the order of its number.
     pub const ALL: [OpKind; Self::COUNT] = [

@@ -4,6 +4,8 @@
 
 mod burn;
 mod cost;
+mod generators;
+mod honesty;
 mod logging;
 mod null;
 mod truth;
@@ -32,6 +34,10 @@ enum Command {
     Burn(burn::Options),
     /// Compare a server with itself, and with one that burns a known share more: does compare tell the truth?
     CompareTruth(truth::Options),
+    /// Measure load generators beside one another against the null responder: rate and own CPU per request
+    Generators(generators::Options),
+    /// Show what load generators say of a target that stalls, keep a schedule, and measure a known delay
+    Honesty(honesty::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
         Command::Burn(options) => burn::run(&options).err().map(|error| error.to_string()),
         Command::CompareTruth(options) => truth::run(&options).err().map(|error| error.to_string()),
+        Command::Generators(options) => generators::run(&options).err().map(|error| error.to_string()),
+        Command::Honesty(options) => honesty::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };
     eprintln!("slipring-bench: {message}");

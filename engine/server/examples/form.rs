@@ -31,7 +31,7 @@ impl Form {
             let mut parts = pair.splitn(2, |&byte| byte == b'=');
             let mut next = || decode(parts.next().unwrap_or_default());
             let (name, value) = (next(), next());
-            page.push_str(&format!("<dt>{}<dd>{}\n", escape_html(&name), escape_html(&value)));
+            page += &format!("<dt>{}<dd>{}\n", escape_html(&name), escape_html(&value));
         }
         page.push_str("</dl>\n");
         x.send_response(200)?.send_header("Content-Type", "text/html; charset=utf-8")?.end_headers(page.as_bytes())

@@ -1,7 +1,7 @@
 //! One generator: how it is called, how it tells its rate, and the null responder that waits for it.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -181,23 +181,33 @@ fn learn(listener: &TcpListener, program: &Path, words: &[String]) -> io::Result
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn()?;
-    let (mut stream, _) = listener.accept()?;
-    let (mut held, mut piece) = (Vec::new(), [0; 4096]);
-    let end = loop {
-        let count = stream.read(&mut piece)?;
-        held.extend_from_slice(&piece[..count]);
-        if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if count == 0 {
-            return Err(io::Error::other("it sent no request"));
+    let (mut stream, request_bytes) = loop {
+        let (mut stream, _) = listener.accept()?;
+        // Some connect once before they begin, only to see that somebody is there.
+        if let Some(bytes) = request_len(&mut stream)? {
+            break (stream, bytes);
         }
     };
     // Its figures are of no interest, so that it may as well be ended.
     let _ = stream.write_all(ANSWER);
     let _ = child.kill();
     child.wait()?;
-    Ok(end)
+    Ok(request_bytes)
+}
+
+/// Bytes of the first request on a connection; `None` if it ends without one.
+fn request_len(stream: &mut TcpStream) -> io::Result<Option<usize>> {
+    let (mut held, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut piece)?;
+        held.extend_from_slice(&piece[..count]);
+        if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
+            return Ok(Some(end + 4));
+        }
+        if count == 0 {
+            return Ok(None);
+        }
+    }
 }
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: null\r\nDate: Sat, 07 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";

@@ -135,9 +135,14 @@ fn probe(tool: &str, words: &str) -> io::Result<Option<usize>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let (mut stream, _) = listener.accept()?;
     let mut piece = [0; 4096];
-    let count = stream.read(&mut piece)?;
+    let count = loop {
+        // Some connect once before they begin, only to see that somebody is there.
+        match listener.accept()?.0.read(&mut piece)? {
+            0 => (),
+            count => break count,
+        }
+    };
     // Its figures are of no interest.
     let _ = child.kill();
     child.wait()?;

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Failure, STANDARD_OUTPUT, print};
-use crate::report::Paint;
+use crate::report::{self, Paint};
 
 /// Flags on reports and verdicts.
 #[derive(Args, Clone, Debug)]
@@ -15,6 +16,12 @@ pub(super) struct Output {
     /// Write the JSON to a file, or with - to standard output
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
+    /// Write one self-contained page to a file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Keep JSON, text and page in a directory
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// No progress line
     #[arg(long)]
     pub(super) quiet: bool,
@@ -24,17 +31,34 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Writes the text, and the JSON where it was asked for; standard output carries the JSON if both want it.
-    pub(super) fn write(&self, text: impl Fn(Paint) -> String, json: impl Fn() -> String) -> Result<(), Failure> {
+    /// Writes whatever was asked for; standard output carries the text, or the JSON if both want it. `name` is that of
+    /// the JSON in the directory.
+    pub(super) fn write(
+        &self,
+        name: &str,
+        text: impl Fn(Paint) -> String,
+        json: impl Fn() -> String,
+        html: impl Fn() -> String,
+    ) -> Result<(), Failure> {
+        if let Some(out) = &self.out {
+            let kept = report::keep_result(out, name, json(), text(Paint::Plain), html());
+            kept.map_err(|error| Failure::usage(error.to_string()))?;
+        }
+        if let Some(path) = &self.html {
+            put(path, html())?;
+        }
         let Some(path) = &self.json else { return print(&text(paint(io::stdout().is_terminal()))) };
-        let json = json();
         if path == STANDARD_OUTPUT {
             eprint!("{}", text(paint(io::stderr().is_terminal())));
-            return print(&json);
+            return print(&json());
         }
-        fs::write(path, json).map_err(|error| Failure::usage(format!("writing {path} failed: {error}")))?;
+        put(Path::new(path), json())?;
         print(&text(paint(io::stdout().is_terminal())))
     }
+}
+
+fn put(path: &Path, content: String) -> Result<(), Failure> {
+    fs::write(path, content).map_err(|error| Failure::usage(format!("writing {} failed: {error}", path.display())))
 }
 
 fn paint(is_terminal: bool) -> Paint {

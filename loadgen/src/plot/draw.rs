@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::{Axis, Chart, Layer, Role, Size};
 
-const LETTER_PX: u32 = 12;
+const LETTER_PX: u32 = 13;
 const BOTTOM_PX: u32 = 26;
 const LEFT_PX: u32 = 62;
 
@@ -84,7 +84,7 @@ fn mesh(chart: &Chart, plane: &mut Plane) -> Drawn {
 
 /// The ticks of the x axis, those left out whose words would run into the words before them.
 fn apart(axis: &Axis, width_px: u32) -> Vec<(f64, String)> {
-    const LETTER_WIDTH_PX: f64 = 7.0;
+    const LETTER_WIDTH_PX: f64 = 7.5;
     let px_per_place = f64::from(width_px) / (axis.range.end - axis.range.start).max(f64::MIN_POSITIVE);
     let mut free_from = f64::NEG_INFINITY;
     let fits = |(at, words): &&(f64, String)| {
@@ -114,7 +114,7 @@ fn draw_layer(chart: &Chart, plane: &mut Plane, layer: &Layer) -> Drawn {
             plane.draw_series(all(points).into_iter().map(disc))?;
         }
         Layer::Marks(role, points) => {
-            let disc = |point| Circle::new(point, 5, colour(*role).filled());
+            let disc = |point| Circle::new(point, 4, colour(*role).filled());
             plane.draw_series(all(points).into_iter().map(disc))?;
         }
         Layer::Range(role, from, to) => {
@@ -136,7 +136,8 @@ fn draw_layer(chart: &Chart, plane: &mut Plane, layer: &Layer) -> Drawn {
 /// The two ends of a cap in pixels, across the range.
 fn cap(from: &[f64; 2], to: &[f64; 2]) -> Vec<(i32, i32)> {
     const HALF: i32 = 5;
-    if from[0] == to[0] { vec![(-HALF, 0), (HALF, 0)] } else { vec![(0, -HALF), (0, HALF)] }
+    let upright = (from[0] - to[0]).abs() < f64::EPSILON;
+    if upright { vec![(-HALF, 0), (HALF, 0)] } else { vec![(0, -HALF), (0, HALF)] }
 }
 
 fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {

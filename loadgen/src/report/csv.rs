@@ -28,9 +28,9 @@ pub(super) fn csv(run: &Run) -> String {
         ("shed", requests.shed),
         ("dropped", requests.dropped),
     ];
-    counts
-        .iter()
-        .for_each(|&(name, count)| line(&mut out, ["requests", "run", "", name], Some(count as f64), "requests"));
+    for (name, count) in counts {
+        line(&mut out, ["requests", "run", "", name], Some(count as f64), "requests");
+    }
     for (name, times) in run.all_times().into_iter().filter_map(|(name, times)| Some((name, times?))) {
         figures(&mut out, ["time", name.trim_end_matches("_us"), ""], times);
     }

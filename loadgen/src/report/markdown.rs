@@ -53,10 +53,11 @@ fn rows(table: &Table, out: &mut String) -> fmt::Result {
     if table.rows.is_empty() {
         return Ok(());
     }
-    let line = |cells: &[String]| cells.iter().map(|cell| format!("| {} ", escaped(cell))).collect::<String>();
-    writeln!(out, "{}|", line(&table.head))?;
+    let line =
+        |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escaped(cell)).collect::<Vec<_>>().join(" | "));
+    writeln!(out, "{}", line(&table.head))?;
     writeln!(out, "|---{}|", "|---:".repeat(table.head.len() - 1))?;
-    table.rows.iter().try_for_each(|row| writeln!(out, "{}|", line(row)))?;
+    table.rows.iter().try_for_each(|row| writeln!(out, "{}", line(row)))?;
     writeln!(out)
 }
 

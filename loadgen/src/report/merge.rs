@@ -31,7 +31,9 @@ pub fn merge(reports: &[Report], command: &[String]) -> Result<Report, MergeErro
     check(&first.run, others)?;
     let runs: Vec<&Run> = reports.iter().map(|report| &report.run).collect();
     let mut distributions = Distributions { intervals: Vec::new(), ..first.distributions.clone() };
-    others.iter().for_each(|other| distributions.add(&other.distributions));
+    for other in others {
+        distributions.add(&other.distributions);
+    }
     let at_once = went_on_at_once(&runs);
     let series = if at_once { series(reports) } else { Vec::new() };
     let (series, intervals) = series.into_iter().unzip();

@@ -58,17 +58,28 @@ pub enum StoreError {
 
 /// Writes everything into a folder, which is made if it is not there; what stands there of an earlier run is replaced.
 pub fn keep(report: &Report, folder: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(folder).map_err(|error| StoreError::Io { path: folder.to_owned(), error })?;
     // The document comes last: where it stands, the rest stands, too.
-    let files = [
-        (LOG, report.hdr_log()),
-        ("report.txt", report.text(Paint::Plain)),
-        ("report.html", report.html()),
-        ("figures.csv", report.csv()),
-        ("percentiles.hgrm", report.hgrm()),
-        ("summary.md", report.summary_md()),
-        (DOCUMENT, report.json()),
-    ];
+    write(
+        folder,
+        &[
+            (LOG, report.hdr_log()),
+            ("report.txt", report.text(Paint::Plain)),
+            ("report.html", report.html()),
+            ("figures.csv", report.csv()),
+            ("percentiles.hgrm", report.hgrm()),
+            ("summary.md", report.summary_md()),
+            (DOCUMENT, report.json()),
+        ],
+    )
+}
+
+/// Writes what is known of a comparison or a sweep into a folder: its JSON under this name, text, page.
+pub fn keep_result(folder: &Path, name: &str, json: String, text: String, html: String) -> Result<(), StoreError> {
+    write(folder, &[("report.txt", text), ("report.html", html), (name, json)])
+}
+
+fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), StoreError> {
+    fs::create_dir_all(folder).map_err(|error| StoreError::Io { path: folder.to_owned(), error })?;
     files.iter().try_for_each(|(name, content)| {
         let path = folder.join(name);
         fs::write(&path, content).map_err(|error| StoreError::Io { path, error })

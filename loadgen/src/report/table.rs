@@ -20,7 +20,7 @@ impl Table {
 
     /// One more row.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.into());
     }
 }
 
@@ -91,7 +91,9 @@ pub(super) fn requests(run: &Run) -> Table {
         ("shed", requests.shed, "given up unsent"),
         ("dropped", requests.dropped, "no connection was free"),
     ];
-    rows.iter().for_each(|&(name, count, what)| table.row([name.to_owned(), figure::grouped(count), what.to_owned()]));
+    for (name, count, what) in rows {
+        table.row([name.to_owned(), figure::grouped(count), what.to_owned()]);
+    }
     table
 }
 
@@ -112,7 +114,9 @@ pub(super) fn outcomes(run: &Run) -> Table {
     let rows = rows.into_iter().enumerate().filter(|(i, (_, count))| *i < 2 || *count > 0);
     rows.for_each(|(_, (name, count))| table.row([name.to_owned(), figure::grouped(count)]));
     let bytes = [("received", run.bytes.wire), ("of it content", run.bytes.body), ("sent", run.bytes.sent)];
-    bytes.iter().for_each(|&(name, bytes)| table.row([name.to_owned(), figure::bytes(bytes as f64)]));
+    for (name, bytes) in bytes {
+        table.row([name.to_owned(), figure::bytes(bytes as f64)]);
+    }
     table
 }
 
@@ -121,7 +125,7 @@ pub(super) fn thresholds(run: &Run) -> Table {
     let mut table = Table::new(["threshold", "measured", "result"]);
     for threshold in &run.thresholds {
         let value = threshold.value.map_or("withheld".to_owned(), figure::number);
-        let result = if threshold.pass { "holds" } else { "FAILED" };
+        let result = if threshold.pass { "passed" } else { "FAILED" };
         table.row([threshold.expr.clone(), value, result.to_owned()]);
     }
     table

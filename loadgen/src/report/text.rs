@@ -68,11 +68,10 @@ fn setting(run: &Run, out: &mut String) -> fmt::Result {
 fn throughput(run: &Run, out: &mut String) -> fmt::Result {
     let (rate, requests, bytes) = (&run.rate, &run.requests, &run.bytes);
     let [sent, achieved] = [rate.sent, rate.achieved].map(figure::rate);
-    match rate.offered {
-        Some(_) => {
-            writeln!(out, "requests/s    {} offered, {sent} sent, {achieved} achieved", figure::rate(rate.offered))?
-        }
-        None => writeln!(out, "requests/s    {achieved}")?,
+    if rate.offered.is_some() {
+        writeln!(out, "requests/s    {} offered, {sent} sent, {achieved} achieved", figure::rate(rate.offered))?;
+    } else {
+        writeln!(out, "requests/s    {achieved}")?;
     }
     let count = |count: u64, what: &str| format!("{} {what}", figure::grouped(count));
     let always = [count(requests.due, "due"), count(requests.sent, "sent"), count(requests.completed, "completed")];
@@ -110,11 +109,12 @@ fn times(run: &Run, out: &mut String) -> fmt::Result {
 
 fn outcomes(run: &Run, paint: Paint, out: &mut String) -> fmt::Result {
     let statuses = run.status.iter().map(|(status, &count)| format!("{status}: {}", figure::grouped(count)));
-    writeln!(out, "status        {}", list_or_none(statuses.collect()))?;
+    let statuses: Vec<_> = statuses.collect();
+    writeln!(out, "status        {}", list_or_none(&statuses))?;
     let seen = run.errors.kinds().into_iter().filter(|&(_, count)| count > 0);
     let errors: Vec<_> = seen.map(|(kind, count)| format!("{kind} {}", figure::grouped(count))).collect();
     let style = if errors.is_empty() { Style::None } else { Style::Red };
-    writeln!(out, "errors        {}", paint.styled(&list_or_none(errors), style))?;
+    writeln!(out, "errors        {}", paint.styled(&list_or_none(&errors), style))?;
     let connections = &run.connections;
     let events = [
         (connections.failed, "not opened"),
@@ -134,7 +134,7 @@ fn thresholds(run: &Run, paint: Paint, out: &mut String) -> fmt::Result {
         writeln!(out)?;
     }
     for threshold in &run.thresholds {
-        let (word, style) = if threshold.pass { ("holds", Style::Green) } else { ("FAILED", Style::Red) };
+        let (word, style) = if threshold.pass { ("passed", Style::Green) } else { ("FAILED", Style::Red) };
         let value =
             threshold.value.map_or("withheld".to_owned(), |value| format!("measured {}", figure::number(value)));
         writeln!(out, "threshold     {} {}, {value}", threshold.expr, paint.styled(word, style))?;
@@ -142,7 +142,7 @@ fn thresholds(run: &Run, paint: Paint, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn list_or_none(list: Vec<String>) -> String {
+fn list_or_none(list: &[String]) -> String {
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 

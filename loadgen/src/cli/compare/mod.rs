@@ -104,7 +104,8 @@ fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
     let comparison = compare(&course, &super::stop_on_signals())?;
     let status = exit_status(&comparison, options.require_answer, options.output.strict);
     let text = |paint| report::compare::text(&comparison, paint);
-    options.output.write(text, || format!("{:#}\n", report::compare::json(&comparison, words, status)))?;
+    let json = || format!("{:#}\n", report::compare::json(&comparison, words, status));
+    options.output.write("compare.json", text, json, || report::compare::html(&comparison, words))?;
     Ok(status)
 }
 

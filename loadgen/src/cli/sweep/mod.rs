@@ -78,7 +78,8 @@ fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
     let sweep = course::sweep(options, &super::stop_on_signals())?;
     let status = exit_status(&sweep, options.output.strict);
     let text = |paint| report::sweep::text(&sweep, paint);
-    options.output.write(text, || format!("{:#}\n", report::sweep::json(&sweep, words, status)))?;
+    let json = || format!("{:#}\n", report::sweep::json(&sweep, words, status));
+    options.output.write("sweep.json", text, json, || report::sweep::html(&sweep, words))?;
     Ok(status)
 }
 

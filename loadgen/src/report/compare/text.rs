@@ -44,7 +44,7 @@ fn answer(row: &Row, comparison: &Comparison, paint: Paint, out: &mut String) ->
 }
 
 /// The answer, and how grave it is.
-fn in_words(row: &Row, margin: f64) -> (String, Style) {
+pub(in crate::report) fn in_words(row: &Row, margin: f64) -> (String, Style) {
     let change = row.finding.as_ref().map_or(0.0, |finding| finding.ratio - 1.0);
     match row.answer {
         Some(Answer::Lower) => (format!("{} LOWER", percent(-change)), Style::Green),
@@ -67,18 +67,18 @@ fn figures(row: &Row) -> String {
     format!("{between:<22}a {a:>9}   b {b:>9}")
 }
 
-fn between(finding: &Finding) -> String {
+pub(in crate::report) fn between(finding: &Finding) -> String {
     let Interval { low, high } = finding.interval;
     if low > 0.0 && high.is_finite() { format!("{} to {}", signed(low), signed(high)) } else { "anything".to_owned() }
 }
 
 /// A ratio as a change: 1.031 is `+3.1%`.
-fn signed(ratio: f64) -> String {
+pub(in crate::report) fn signed(ratio: f64) -> String {
     let change = 100.0 * (ratio - 1.0);
     if change.abs() < 1.0 { format!("{change:+.2}%") } else { format!("{change:+.1}%") }
 }
 
-fn percent(share: f64) -> String {
+pub(in crate::report) fn percent(share: f64) -> String {
     let text = if share < 0.01 { format!("{:.2}", 100.0 * share) } else { format!("{:.1}", 100.0 * share) };
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
@@ -112,7 +112,7 @@ fn setting(comparison: &Comparison, out: &mut String) -> fmt::Result {
     writeln!(out)
 }
 
-fn saturation(comparison: &Comparison) -> String {
+pub(in crate::report) fn saturation(comparison: &Comparison) -> String {
     match &comparison.arms {
         [a, b] if a.saturation.is_some() && b.saturation.is_some() => {
             let [a, b] = [a, b].map(|arm| figure::rate(arm.saturation));
@@ -122,12 +122,12 @@ fn saturation(comparison: &Comparison) -> String {
     }
 }
 
-fn pairs(comparison: &Comparison) -> String {
+pub(in crate::report) fn pairs(comparison: &Comparison) -> String {
     let counts = comparison.primaries().map(|row| row.log_ratios.len() as u64);
     figure::plural(counts.max().unwrap_or(0), "adjacent pair")
 }
 
-fn levels(comparison: &Comparison) -> String {
+pub(in crate::report) fn levels(comparison: &Comparison) -> String {
     let levels = comparison.primaries().filter_map(|row| Some(percent(1.0 - row.finding.as_ref()?.level)));
     let mut levels: Vec<String> = levels.collect();
     levels.dedup();

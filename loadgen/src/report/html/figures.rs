@@ -13,6 +13,9 @@ const STEPS_PER_NINE: f64 = 40.0;
 /// Intervals shorter than this share of the others say nothing of a rate.
 const SHORT_SHARE: f64 = 0.2;
 
+/// A figure of an interval: its name, its colour, itself.
+type Curve = (&'static str, Role, fn(&Interval) -> Option<f64>);
+
 /// Those that have something to show.
 pub(super) fn of(report: &Report) -> Vec<Figure> {
     let run = &report.run;
@@ -103,7 +106,7 @@ fn rates(run: &Run) -> Option<Figure> {
 
 fn latency(run: &Run) -> Option<Figure> {
     let whole = whole_intervals(run)?;
-    let named: [(&str, Role, fn(&Interval) -> Option<f64>); 4] = [
+    let named: [Curve; 4] = [
         ("max", Role::Bad, |one| one.max_us),
         ("p99", Role::Second, |one| one.p99_us),
         ("p90", Role::Third, |one| one.p90_us),
@@ -123,8 +126,7 @@ fn latency(run: &Run) -> Option<Figure> {
 
 fn lag(run: &Run) -> Option<Figure> {
     let whole = whole_intervals(run)?;
-    let named: [(&str, Role, fn(&Interval) -> Option<f64>); 1] =
-        [("longest", Role::Fourth, |one| one.schedule_lag_max_us)];
+    let named: [Curve; 1] = [("longest", Role::Fourth, |one| one.schedule_lag_max_us)];
     let about = "How late the generator itself was: a free connection stood ready, yet the request left late.";
     over_time(run, &whole, &named, Words { title: "Schedule lag", about: about.to_owned(), table: table::lags(run) })
 }
@@ -136,12 +138,7 @@ struct Words {
 }
 
 /// Times over time, on a logarithmic axis.
-fn over_time(
-    run: &Run,
-    whole: &[Interval],
-    named: &[(&str, Role, fn(&Interval) -> Option<f64>)],
-    words: Words,
-) -> Option<Figure> {
+fn over_time(run: &Run, whole: &[Interval], named: &[Curve], words: Words) -> Option<Figure> {
     let (mut layers, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for &(name, role, value) in named {
         let lines = stairs(whole, value);

@@ -2,10 +2,14 @@
 //!
 //! The verdict is the first thing on a page. Every chart has its figures beside it as a table.
 
+mod compare;
 mod figures;
 mod run;
+mod sweep;
 
+pub(super) use compare::page as compare_page;
 pub(super) use run::page as run_page;
+pub(super) use sweep::page as sweep_page;
 
 use super::document::{Reason, Tool};
 use super::figure;
@@ -85,4 +89,14 @@ fn capital(word: &str) -> String {
 fn footer(tool: &Tool, schema: &str) -> String {
     let commit = tool.commit.as_ref().map_or_else(String::new, |commit| format!(", commit {commit}"));
     format!("slipring-load {}{commit}; schema {schema}. This page stands alone: it fetches nothing.", tool.version)
+}
+
+/// Words with anything but plain letters in quotes, so that a shell reads them as they were.
+fn command_line(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    let quoted = |word: &String| {
+        let is_plain = !word.is_empty() && word.chars().all(plain);
+        if is_plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

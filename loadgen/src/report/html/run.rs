@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Doubt, Figure, Frame, Tile, capital, figures, footer};
+use super::{Doubt, Figure, Frame, Tile, capital, command_line, figures, footer};
 use crate::report::Report;
 use crate::report::document::{Run, Shown};
 use crate::report::table::{self, Table};
@@ -51,7 +51,7 @@ pub(in crate::report) fn page(report: &Report) -> String {
         parts_of: table::parts(run),
         config: table::config(run),
         host: table::host(run),
-        command: command(&run.command),
+        command: command_line(&run.command),
     };
     page.render().expect("a page is written into memory")
 }
@@ -91,17 +91,18 @@ fn tiles(run: &Run) -> Vec<Tile> {
     let what = if run.is_closed() { "service time" } else { "response time" };
     let latency = |name, field| Tile::new(name, figure::shown(time(field)), what);
     let lost = run.requests.due - run.requests.ok.min(run.requests.due);
-    let share = if run.requests.due > 0 { lost as f64 / run.requests.due as f64 } else { 0.0 };
+    let of_due = format!("of {} due", figure::grouped(run.requests.due));
+    let lost_more = match lost {
+        0 => of_due,
+        _ => format!("{} {of_due}", figure::percent(lost as f64 / run.requests.due as f64)),
+    };
     let mut all = vec![
         Tile::new("requests/s", figure::rate(run.rate.achieved), offered.unwrap_or_default()),
         latency("p50", "p50"),
         latency("p99", "p99"),
         latency("p99.9", "p99_9"),
         latency("max", "max"),
-        Tile {
-            failed: lost > 0,
-            ..Tile::new("not ok", figure::grouped(lost), format!("{} of those due", figure::percent(share)))
-        },
+        Tile { failed: lost > 0, ..Tile::new("not ok", figure::grouped(lost), lost_more) },
     ];
     let target = run.target.as_ref().and_then(|target| target.cpu_us_per_request);
     if let Some(us) = target {
@@ -111,14 +112,4 @@ fn tiles(run: &Run) -> Vec<Tile> {
         all.push(Tile::new("generator CPU", figure::time(us), "for each answer"));
     }
     all
-}
-
-/// Words with anything but plain letters in quotes, so that a shell reads them as they were.
-fn command(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    let quoted = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }

@@ -16,7 +16,7 @@ pub fn text(sweep: &Sweep, paint: Paint) -> String {
 fn write(sweep: &Sweep, paint: Paint, out: &mut String) -> fmt::Result {
     let objectives = sweep.objectives.join(" and ");
     writeln!(out, "{}", paint.styled(&headline(&sweep.answer, &objectives), style(&sweep.answer)))?;
-    reason(&sweep.answer, out)?;
+    writeln!(out, "  {}", reason(&sweep.answer))?;
     if sweep.interrupted {
         writeln!(out, "  interrupted: the search was not brought to its end")?;
     }
@@ -26,7 +26,7 @@ fn write(sweep: &Sweep, paint: Paint, out: &mut String) -> fmt::Result {
     unjudged(sweep, out)
 }
 
-fn headline(answer: &Answer, objectives: &str) -> String {
+pub(in crate::report) fn headline(answer: &Answer, objectives: &str) -> String {
     let rate = |rate: f64| figure::rate(Some(rate));
     match *answer {
         Answer::Between { met, failed } => {
@@ -48,13 +48,11 @@ fn style(answer: &Answer) -> Style {
     }
 }
 
-fn reason(answer: &Answer, out: &mut String) -> fmt::Result {
+/// What an answer rests on.
+pub(in crate::report) fn reason(answer: &Answer) -> String {
     let Answer::AtLeast { why, .. } = answer else {
-        return writeln!(
-            out,
-            "  met {REPEATS} times of {REPEATS}; the ends are within {:.0}%",
-            100.0 * (GAP_MAX - 1.0)
-        );
+        let gap = 100.0 * (GAP_MAX - 1.0);
+        return format!("met {REPEATS} times of {REPEATS}; the ends are within {gap:.0}%");
     };
     let why = match why {
         Stop::Generator => "the generator gave out first: give it more threads or cores, or more machines",
@@ -62,7 +60,7 @@ fn reason(answer: &Answer, out: &mut String) -> fmt::Result {
         Stop::Limit => "no higher rate was asked for (--to)",
         Stop::Interrupted => "it was interrupted before a rate failed",
     };
-    writeln!(out, "  {why}")
+    why.to_owned()
 }
 
 fn setting(sweep: &Sweep, out: &mut String) -> fmt::Result {
@@ -89,11 +87,11 @@ fn curve(sweep: &Sweep, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn met(point: &Point) -> String {
+pub(in crate::report) fn met(point: &Point) -> String {
     format!("{} of {}", point.met, point.steps)
 }
 
-fn shown(sweep: &Sweep, value: f64) -> String {
+pub(in crate::report) fn shown(sweep: &Sweep, value: f64) -> String {
     if sweep.unit == "us" { figure::time(value) } else { format!("{} {}", figure::number(value), sweep.unit) }
 }
 

@@ -1,18 +1,18 @@
 //! A server that burns a known amount of CPU time for each request and writes down how much it was.
 //!
-//! It is the engine with a handler that turns a loop round a fixed number of times. Each turn is timed by the thread's
-//! own CPU clock, before and after, so that what the log says is what was burnt and not what was asked for; with
-//! nothing to burn the clock is read as often, and what two reads cost is in the log as well.
+//! It is the engine with a handler that goes round a loop a fixed number of times. Each time is taken by the thread's own
+//! CPU clock, before and after, so that what the log says is what was burnt and not what was asked for; with nothing
+//! to burn the clock is read as often, and what two reads cost is in the log as well. The log has the median: an
+//! interrupt that falls into a loop is charged to it, and belongs to no request.
 
 use std::hint::black_box;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::{fs, io};
 
 use clap::Args;
 use rustix::time::{ClockId, clock_gettime};
-use slipring::{AccessLog, Commands, Exchange, Handler, Reply, Server};
+use slipring::{Commands, Exchange, Handler, LogTarget, Reply, Server};
 
 /// How the server is called.
 #[derive(Args, Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// CPU nanoseconds to burn for each request, about
     #[arg(long, default_value_t = 0)]
     burn_ns: u64,
-    /// Written when the server ends: requests, and CPU nanoseconds burnt for all of them
+    /// Written when the server ends: requests, and the median of the CPU nanoseconds burnt for one
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
 }
@@ -31,23 +31,25 @@ pub(crate) struct Options {
 /// What a server wrote down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Burnt {
+    /// For how many requests.
     pub(crate) requests: u64,
-    pub(crate) ns: u64,
+    /// CPU nanoseconds of one, the median.
+    pub(crate) median_ns: u64,
 }
 
 /// Turns of the loop by which its length is found, and how often that is tried: the shortest is the undisturbed one.
 const TRIAL_TURNS: u64 = 200_000;
 const TRIALS: u32 = 10;
 
-#[derive(Debug, Default)]
-struct Counts {
-    requests: AtomicU64,
-    ns: AtomicU64,
-}
+/// Longer times are counted as this; none of them is the median of anything that is compared.
+const NS_MAX: usize = 1 << 17;
+
+/// Requests by the nanoseconds that were burnt for them.
+type Counts = Arc<Mutex<Vec<u64>>>;
 
 struct Burner {
     turns: u64,
-    counts: Arc<Counts>,
+    counts: Counts,
 }
 
 impl Handler for Burner {
@@ -58,37 +60,42 @@ impl Burner {
     fn do_get(&mut self, x: &mut Exchange) -> Reply {
         let before = cpu_ns();
         burn(self.turns);
-        self.counts.ns.fetch_add(cpu_ns().saturating_sub(before), Ordering::Relaxed);
-        self.counts.requests.fetch_add(1, Ordering::Relaxed);
+        let ns = (cpu_ns().saturating_sub(before) as usize).min(NS_MAX);
+        self.counts.lock().expect("no holder of the counts panics")[ns] += 1;
         x.send_response(200)?.send_header("Content-Type", "text/plain")?.end_headers(b"Hello, World!")
     }
 }
 
 /// Serves until it is told to end, then writes its log.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let counts = Arc::new(Counts::default());
+    let counts: Counts = Arc::new(Mutex::new(vec![0; NS_MAX + 1]));
     let turns = turns(options.burn_ns);
     let server = Server::bind(("127.0.0.1", options.port)).map_err(io::Error::other)?;
     let handler = {
         let counts = Arc::clone(&counts);
         move || Burner { turns, counts: Arc::clone(&counts) }
     };
-    server.shards(1).access_log(AccessLog::Off).serve(handler).map_err(io::Error::other)?;
-    let (requests, ns) = (counts.requests.load(Ordering::Relaxed), counts.ns.load(Ordering::Relaxed));
-    fs::write(&options.log, format!("{requests} {ns}\n"))
+    server.shards(1).access_log(LogTarget::Off).serve(handler).map_err(io::Error::other)?;
+    let burnt = Burnt::of(&counts.lock().expect("no holder of the counts panics"));
+    fs::write(&options.log, format!("{} {}\n", burnt.requests, burnt.median_ns))
 }
 
 impl Burnt {
     /// Reads a log; `None` if it is not there yet.
-    pub(crate) fn read(log: &std::path::Path) -> Option<Self> {
+    pub(crate) fn read(log: &Path) -> Option<Self> {
         let text = fs::read_to_string(log).ok()?;
         let mut words = text.split_whitespace().map(str::parse);
-        Some(Self { requests: words.next()?.ok()?, ns: words.next()?.ok()? })
+        Some(Self { requests: words.next()?.ok()?, median_ns: words.next()?.ok()? })
     }
 
-    /// For each request.
-    pub(crate) fn ns_per_request(self) -> f64 {
-        self.ns as f64 / self.requests.max(1) as f64
+    fn of(counts: &[u64]) -> Self {
+        let requests: u64 = counts.iter().sum();
+        let mut below = 0;
+        let median = counts.iter().position(|count| {
+            below += count;
+            2 * below >= requests
+        });
+        Self { requests, median_ns: median.unwrap_or(0) as u64 }
     }
 }
 
@@ -121,6 +128,14 @@ fn cpu_ns() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_median_is_that_of_the_requests() {
+        let mut counts = vec![0; 10];
+        (counts[2], counts[5], counts[9]) = (3, 3, 1);
+        assert_eq!(Burnt::of(&counts), Burnt { requests: 7, median_ns: 5 });
+        assert_eq!(Burnt::of(&[0, 0]), Burnt { requests: 0, median_ns: 0 });
+    }
 
     #[test]
     fn what_is_burnt_is_about_what_was_asked_for() {

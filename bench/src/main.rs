@@ -1,9 +1,12 @@
-//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `compare-truth`
-//! measures the measuring.
+//! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `logging` what the
+//! access log costs, `generators` and `honesty` load generators, `compare-truth` the comparing.
 #![forbid(unsafe_code)]
 
 mod burn;
 mod cost;
+mod generators;
+mod honesty;
+mod logging;
 mod null;
 mod truth;
 
@@ -29,6 +32,12 @@ enum Command {
     Burn(burn::Options),
     /// Compare a server with itself, and with one that burns a known share more: does compare tell the truth?
     CompareTruth(truth::Options),
+    /// Measure what the access log costs: slipring without it and with it, interleaved
+    Logging(logging::Options),
+    /// Measure load generators beside one another against the null responder: rate and own CPU per request
+    Generators(generators::Options),
+    /// Show what load generators say of a target that stalls, keep a schedule, and measure a known delay
+    Honesty(honesty::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -40,6 +49,9 @@ fn main() -> ExitCode {
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
         Command::Burn(options) => burn::run(&options).err().map(|error| error.to_string()),
         Command::CompareTruth(options) => truth::run(&options).err().map(|error| error.to_string()),
+        Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
+        Command::Generators(options) => generators::run(&options).err().map(|error| error.to_string()),
+        Command::Honesty(options) => honesty::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };
     eprintln!("slipring-bench: {message}");

@@ -47,7 +47,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let listen = ListenOptions { backlog: BACKLOG, congestion: options.congestion.clone(), ..ListenOptions::default() };
     let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)), &listen)?;
-    println!("null responder on 127.0.0.1 port {}", listener.address().port());
+    println!("null responder on 127.0.0.1 port {}", listener.address().expect("it is bound to a port").port());
     if options.until_stdin_closes {
         thread::spawn(end_with_stdin);
     }

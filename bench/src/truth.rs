@@ -181,7 +181,7 @@ fn one(options: &Options, files: &Path, burn_ns: u64, seed: u64, stop: &AtomicBo
         return Err(TruthError::Interrupted);
     }
     let burnt = |log: &Path| Burnt::read(log).ok_or(TruthError::Unknown("a server ended without its log"));
-    let more_ns = burnt(&logs[1])?.ns_per_request() - burnt(&logs[0])?.ns_per_request();
+    let more_ns = burnt(&logs[1])?.median_ns as f64 - burnt(&logs[0])?.median_ns as f64;
     Ok(Run { comparison, more_ns })
 }
 

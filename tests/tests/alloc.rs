@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use slipring::files::{FileHandler, FileOptions};
-use slipring::shard::{Shard, ShardConfig};
+use slipring::shard::{LogConfig, Shard, ShardConfig};
 use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing};
 use slipring_ring::{RootId, SinkId};
 use tempfile::TempDir;
@@ -35,7 +35,7 @@ struct Rig {
     directory: TempDir,
 }
 
-fn rig() -> Rig {
+fn rig(format: &str) -> Rig {
     let directory = TempDir::new().expect("a temporary directory");
     let root = directory.path().join("root");
     fs::create_dir(&root).expect("a directory");
@@ -45,8 +45,10 @@ fn rig() -> Rig {
     let anywhere = "127.0.0.1:0".parse().expect("an address");
     let listener =
         Listener::bind(anywhere, &ListenOptions { backlog: 16, ..ListenOptions::default() }).expect("a port");
-    let address = listener.address();
-    let config = ShardConfig { log: Some(SinkId(0)), ..ShardConfig::new(64) };
+    let address = listener.address().expect("it is bound to a port");
+    let format = Arc::new(format.parse().expect("a format"));
+    let logs = LogConfig { format, ..LogConfig::to(SinkId(0)) };
+    let config = ShardConfig { logs, ..ShardConfig::new(64) };
     let mut uring = UringConfig::new(config.limits.ring.clone());
     (uring.roots, uring.sinks, uring.listeners) = (vec![root], vec![log.into()], vec![listener]);
     let ring = UringRing::new(uring).expect("io_uring");
@@ -86,7 +88,26 @@ fn read_answer(stream: &mut TcpStream, answer: &mut [u8]) -> std::io::Result<usi
 
 #[test]
 fn a_cached_file_is_served_without_allocating() {
-    let Rig { mut shard, address, directory } = rig();
+    check("python");
+}
+
+#[test]
+fn a_combined_line_allocates_nothing() {
+    check("combined");
+}
+
+#[test]
+fn a_json_line_allocates_nothing() {
+    check("json");
+}
+
+#[test]
+fn a_template_allocates_nothing() {
+    check("{client} {path} {query} {field:accept} {cache} {wire_bytes} {first_byte_us} {ts}");
+}
+
+fn check(format: &str) {
+    let Rig { mut shard, address, directory } = rig(format);
     let answered = Arc::new(AtomicU64::new(0));
     let client = thread::spawn({
         let answered = answered.clone();
@@ -105,7 +126,7 @@ fn a_cached_file_is_served_without_allocating() {
     let _ = client.join();
     let lines = fs::read_to_string(directory.path().join("access.log")).expect("the log").lines().count() as u64;
     println!(
-        "{COUNTED} requests: {} allocations; {COUNTED} with a revalidation: {}",
+        "{format}: {COUNTED} requests: {} allocations; {COUNTED} with a revalidation: {}",
         hits.count_total, revalidated.count_total
     );
     assert!(lines >= WARM_UP + COUNTED, "the access log is on: {lines} lines");

@@ -1,5 +1,8 @@
 //! The pages: their links lead somewhere, and the README's two commands are the ones that the check runs.
 
+#[path = "docs/basehttp.rs"]
+mod basehttp;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

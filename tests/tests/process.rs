@@ -15,6 +15,8 @@ mod files;
 mod harness;
 #[path = "process/life.rs"]
 mod life;
+#[path = "process/logs.rs"]
+mod logs;
 #[path = "process/memory.rs"]
 mod memory;
 #[path = "process/mixed.rs"]

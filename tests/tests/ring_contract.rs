@@ -3,10 +3,18 @@
 //! A case is a function over a [`World`]: a ring with one listener, one root and one sink, and the other side of each.
 //! Where Linux leaves something open, a case accepts all of it; where it does not, both rings have to give the same.
 
+#[path = "ring_contract/discarding.rs"]
+mod discarding;
 #[path = "ring_contract/files.rs"]
 mod files;
+#[path = "ring_contract/kernel.rs"]
+mod kernel;
 #[path = "ring_contract/memory.rs"]
 mod memory;
+#[path = "ring_contract/posting.rs"]
+mod posting;
+#[path = "ring_contract/programs.rs"]
+mod programs;
 #[path = "ring_contract/queues.rs"]
 mod queues;
 #[path = "ring_contract/receiving.rs"]
@@ -21,6 +29,8 @@ mod sim_world;
 mod sockets;
 #[path = "ring_contract/tasks.rs"]
 mod tasks;
+#[path = "ring_contract/unix.rs"]
+mod unix;
 #[path = "ring_contract/uring_world.rs"]
 mod uring_world;
 #[path = "ring_contract/world.rs"]
@@ -87,6 +97,27 @@ on_every_ring! {
     tasks::what_a_task_did_is_seen_behind_its_end,
     tasks::a_panic_ends_its_task_only,
     tasks::a_cancelled_task_ends_once,
+    discarding::a_discard_takes_no_more_than_its_length,
+    discarding::a_discard_waits_for_bytes,
+    discarding::a_discard_sees_the_end,
+    discarding::a_reset_breaks_a_discard,
+    posting::a_post_leaves_whole_and_silently,
+    posting::a_post_waits_for_room,
+    posting::a_post_that_fails_says_so,
+    programs::a_program_speaks_and_ends,
+    programs::a_program_gets_its_arguments_and_environment_alone,
+    programs::bytes_pass_through_pipes_in_order,
+    programs::a_write_waits_for_room_and_breaks_with_its_reader,
+    programs::a_read_waits_for_bytes,
+    programs::a_killed_group_lets_the_pipes_go,
+    programs::waiting_for_a_program_can_be_cancelled,
+    programs::what_is_not_there_is_not_started,
+    programs::a_program_is_forgotten_while_it_runs,
+    programs::a_spool_keeps_what_is_stored,
+    unix::a_unix_path_is_connected_to,
+    unix::a_unix_path_without_a_listener_refuses,
+    unix::a_unix_listener_accepts,
+    unix::a_connection_comes_from_the_address_that_was_named,
 }
 
 /// A lost handle is loud where it can be: in debug builds.

@@ -11,7 +11,7 @@ mod answer;
 mod arm;
 mod load;
 mod server;
-mod stats;
+pub(crate) mod stats;
 mod table;
 mod wrk;
 

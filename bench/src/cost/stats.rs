@@ -10,17 +10,17 @@ const COVERAGE: f64 = 0.95;
 
 /// A median with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Estimate {
-    pub(super) median: f64,
-    pub(super) low: f64,
-    pub(super) high: f64,
+pub(crate) struct Estimate {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
     /// Probability that the interval holds the true median.
-    pub(super) coverage: f64,
+    pub(crate) coverage: f64,
 }
 
 /// What an interval says about a bound from above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// All of it lies within the bound.
     Met,
     /// The bound lies inside the interval.
@@ -30,7 +30,7 @@ pub(super) enum Verdict {
 }
 
 /// The median of some values and its interval; `None` of nothing.
-pub(super) fn estimate(values: &[f64]) -> Option<Estimate> {
+pub(crate) fn estimate(values: &[f64]) -> Option<Estimate> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let (first, last) = (*sorted.first()?, *sorted.last()?);
@@ -44,7 +44,7 @@ pub(super) fn estimate(values: &[f64]) -> Option<Estimate> {
 
 impl Estimate {
     /// Whether a bound is kept.
-    pub(super) fn verdict(&self, bound: f64) -> Verdict {
+    pub(crate) fn verdict(&self, bound: f64) -> Verdict {
         if self.high <= bound {
             Verdict::Met
         } else if self.low > bound {

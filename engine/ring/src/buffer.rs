@@ -77,6 +77,11 @@ impl SendSlot {
         self.len as usize
     }
 
+    /// Bytes sent, of what it holds and what is attached to it.
+    pub fn sent(&self) -> usize {
+        self.sent as usize
+    }
+
     /// Bytes still to be sent, attached blobs included.
     pub fn unsent(&self) -> usize {
         (self.len + self.attached - self.sent) as usize

@@ -1,9 +1,12 @@
 //! Results coming back.
 
 use crate::buffer::{Lease, SendSlot, Transfer};
+use crate::launch::{Child, Exit};
 use crate::limits::BATCH_MAX;
 use crate::op::{FileId, Listing, Socket};
-use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, RunError, SendError};
+use crate::outcome::{
+    AcceptError, ChildError, ConnectError, FileError, PipeError, RecvError, RunError, SendError, SpawnError,
+};
 use crate::token::OpToken;
 
 /// One result of one operation.
@@ -24,13 +27,18 @@ pub enum Outcome {
     Accepted(Result<Socket, AcceptError>),
     /// Of [`crate::Op::Recv`]; `None` is the peer's half-close.
     Received(Result<Option<Lease>, RecvError>),
+    /// Of [`crate::Op::Discard`]: how many bytes are gone; 0 is the peer's half-close.
+    Discarded(Result<u32, RecvError>),
     /// Of [`crate::Op::Send`]: how many bytes left. The slot's own position has moved by as many.
     Sent(Result<u32, SendError>, SendSlot),
+    /// Of [`crate::Op::Post`], if the bytes have not all left.
+    PostFailed(SendError),
     /// Of [`crate::Op::Stream`]: how many bytes left.
     Streamed(Result<u32, SendError>, Transfer),
     /// Of [`crate::Op::Poll`].
     Ready(Result<(), SendError>),
-    /// Of [`crate::Op::Shutdown`], [`crate::Op::Close`], [`crate::Op::CloseFile`]; a failure changes nothing for the caller.
+    /// Of [`crate::Op::Shutdown`], [`crate::Op::Close`], [`crate::Op::CloseFile`], [`crate::Op::ClosePipe`] and
+    /// [`crate::Op::Reap`]; a failure changes nothing for the caller.
     Done,
     /// Of [`crate::Op::Cancel`]: whether the target was still there.
     Cancelled(bool),
@@ -42,10 +50,22 @@ pub enum Outcome {
     Listed(Result<Box<Listing>, FileError>),
     /// Of [`crate::Op::Write`]: how many bytes.
     Written(Result<u32, FileError>, Transfer),
-    /// Of [`crate::Op::Connect`].
+    /// Of [`crate::Op::Connect`] and [`crate::Op::ConnectUnix`].
     Connected(Result<Socket, ConnectError>),
     /// Of [`crate::Op::Run`].
     Ran(Result<(), RunError>),
+    /// Of [`crate::Op::Spool`].
+    Spooled(Result<FileId, FileError>),
+    /// Of [`crate::Op::Store`]: how many bytes.
+    Stored(Result<u32, FileError>, Transfer),
+    /// Of [`crate::Op::Spawn`].
+    Spawned(Result<Child, SpawnError>),
+    /// Of [`crate::Op::AwaitExit`].
+    Exited(Result<Exit, ChildError>),
+    /// Of [`crate::Op::ReadPipe`]: how many bytes; 0 is the end.
+    PipeRead(Result<u32, PipeError>, Transfer),
+    /// Of [`crate::Op::WritePipe`]: how many bytes.
+    PipeWritten(Result<u32, PipeError>, Transfer),
     /// Another thread woke the ring.
     Woken,
 }

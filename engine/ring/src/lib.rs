@@ -9,6 +9,7 @@
 
 pub mod buffer;
 pub mod completion;
+pub mod launch;
 pub mod limits;
 pub mod op;
 pub mod outcome;
@@ -21,20 +22,27 @@ mod waker;
 
 pub use buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
 pub use completion::{Batch, Completion, Outcome};
+pub use launch::{Child, Exit, Launch};
 pub use limits::RingLimits;
-pub use op::{DirEntry, FileId, FileKind, FileStat, ListenerId, Listing, Op, Peer, RootId, SinkId, Socket, Task};
-pub use outcome::{AcceptError, ConnectError, FileError, RecvError, RingLost, RunError, SendError};
+pub use op::{
+    ChildId, DirEntry, FileId, FileKind, FileStat, ListenerId, Listing, Op, Peer, PipeId, RootId, SinkId, Socket, Task,
+};
+pub use outcome::{
+    AcceptError, ChildError, ConnectError, FileError, PipeError, RecvError, RingLost, RunError, SendError, SpawnError,
+};
 pub use time::{Deadline, Instant, Wall};
 pub use token::{OpKind, OpToken};
 pub use waker::{Wake, Waker};
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Submission, completion, owned memory and time, for one shard.
 ///
-/// A ring is used from one thread. Every submission ends in exactly one completion without `more`. Of the kinds that
-/// lend memory or stay armed (accept, receive, send, stream, poll, open, read, list, write, connect, run), at most one is in
+/// A ring is used from one thread. Every submission ends in exactly one completion without `more`; only a post that went
+/// well ends in none. Of the kinds that lend memory or stay armed (accept, receive, discard, send, stream, poll, open,
+/// read, list, write, connect, run, and those of spools, programs and pipes but for reap and close), at most one is in
 /// flight for a token slot.
 pub trait Ring {
     /// Hands an operation over. It never fails: what the submission queue cannot take waits in the ring, in order, and
@@ -48,6 +56,23 @@ pub trait Ring {
     /// # Errors
     /// Only when the ring itself is lost; nothing can go on then.
     fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost>;
+
+    /// As [`Ring::wait`], but lets completions gather: once something waits to be done it may return as late as `within`
+    /// for as many as `least`, which makes fewer and larger ticks under load. A ring that cannot (Linux before 6.12) does
+    /// not, so nobody may count on it.
+    ///
+    /// # Errors
+    /// As [`Ring::wait`].
+    fn wait_to_gather(
+        &mut self,
+        least: u32,
+        within: Duration,
+        until: Option<Deadline>,
+        batch: &mut Batch,
+    ) -> Result<(), RingLost> {
+        let _ = (least, within);
+        self.wait(until, batch)
+    }
 
     /// The monotonic time of the last `wait`.
     fn now(&self) -> Instant;
@@ -110,6 +135,12 @@ pub trait Ring {
 
     /// A transfer buffer's memory for writing, whole.
     fn transfer_bytes_mut(&mut self, transfer: &mut Transfer) -> &mut [u8];
+
+    // Programs.
+
+    /// Kills a program and everything in its process group, at once (SIGKILL). Its end is told by [`Op::AwaitExit`], as
+    /// ever; of one that has ended, what it left behind is killed. Not after [`Op::Reap`].
+    fn kill(&mut self, child: ChildId);
 
     // Descriptors.
 

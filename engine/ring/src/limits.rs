@@ -12,6 +12,15 @@ pub const PATH_BYTES_MAX: usize = 4096;
 /// Names that one [`crate::Op::List`] returns at most.
 pub const LISTING_ENTRIES_MAX: usize = 100_000;
 
+/// Bytes that one [`crate::Op::Discard`] takes at most.
+pub const DISCARD_BYTES_MAX: u32 = 1 << 30;
+
+/// Bytes of a Unix socket's path at most (`sun_path` with its NUL is 108).
+pub const UNIX_PATH_BYTES_MAX: usize = 107;
+
+/// Bytes of all the strings of a [`crate::Launch`], each with one byte more, at most.
+pub const LAUNCH_BYTES_MAX: usize = 128 * 1024;
+
 /// Sizes of one ring, fixed when it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingLimits {

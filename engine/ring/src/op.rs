@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use crate::buffer::{SendSlot, Transfer};
+use crate::buffer::{BlobId, SendSlot, Transfer};
+use crate::launch::Launch;
 pub use crate::task::Task;
 use crate::token::OpToken;
 
@@ -13,6 +14,14 @@ pub struct Socket(pub(crate) u32);
 /// An open file or directory, as the ring numbers it. Closed once, by [`Op::CloseFile`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId(pub(crate) u32);
+
+/// One end of a pipe, as the ring numbers it. Closed once, by [`Op::ClosePipe`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PipeId(pub(crate) u32);
+
+/// A program that was started, as the ring numbers it. Forgotten once, by [`Op::Reap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ChildId(pub(crate) u32);
 
 /// A document root: an open directory that no path leaves. Numbered from 0 in the order of the ring's configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +66,8 @@ pub struct FileStat {
     pub kind: FileKind,
     /// Bytes.
     pub size: u64,
+    /// Somebody may execute it (any of the three permission bits).
+    pub executable: bool,
     /// Modification time, whole seconds since the epoch.
     pub modified_s: i64,
     /// Modification time, nanoseconds within the second.
@@ -110,12 +121,32 @@ pub enum Op<'a> {
         /// Stay armed after a completion (`more`), until it ends by itself or is cancelled.
         multishot: bool,
     },
+    /// Receive at most `len` bytes and throw them away, without a buffer. TCP only; never while a [`Op::Recv`] of the same
+    /// socket is in flight.
+    Discard {
+        /// From whom.
+        socket: Socket,
+        /// At most so many bytes, from 1 to [`crate::limits::DISCARD_BYTES_MAX`].
+        len: u32,
+    },
     /// Send what the slot holds behind what was already sent; waits for room, may send less than all.
     Send {
         /// To whom.
         socket: Socket,
         /// What; comes back with the completion.
         slot: SendSlot,
+    },
+    /// Send the first `len` bytes of a blob, all of them, and say nothing when they have left: its only completion,
+    /// [`crate::Outcome::PostFailed`], says that they have not. Who posts knows by the answer that they did. Two posts in
+    /// flight on one socket may overtake each other when it has no room, so only what is alike is posted. Any number may
+    /// be in flight, and the socket may be closed meanwhile; the blob lives as long as the ring.
+    Post {
+        /// To whom.
+        socket: Socket,
+        /// From where.
+        blob: BlobId,
+        /// How many bytes.
+        len: u32,
     },
     /// Send a range of a transfer buffer as far as the socket has room now ([`crate::SendError::WouldBlock`]: none).
     Stream {
@@ -191,12 +222,72 @@ pub enum Op<'a> {
     Connect {
         /// To whom.
         to: SocketAddr,
-        /// From which local address, if it matters.
+        /// From which local address, if it matters; with port 0, from any free port of it.
         from: Option<SocketAddr>,
     },
     /// Carry a task out where it may block, off the ring's thread.
     Run {
         /// What; a cancel takes it back only as long as nobody has begun it.
         task: Task,
+    },
+    /// Connect to a Unix stream socket.
+    ConnectUnix {
+        /// Its path, without NUL, at most [`crate::limits::UNIX_PATH_BYTES_MAX`]. Copied before `submit` returns.
+        path: &'a [u8],
+    },
+    /// Make a spool: an empty file without a name, for writing and reading, gone when it is closed.
+    Spool,
+    /// Write a range of a transfer buffer into a spool.
+    Store {
+        /// Which spool.
+        file: FileId,
+        /// At which byte.
+        offset: u64,
+        /// From which buffer; comes back with the completion.
+        transfer: Transfer,
+        /// First byte.
+        start: u32,
+        /// Behind the last byte.
+        end: u32,
+    },
+    /// Start a program. The launch is copied before `submit` returns.
+    Spawn {
+        /// Which, and how.
+        launch: &'a Launch,
+    },
+    /// Wait for the end of a program.
+    AwaitExit {
+        /// Which.
+        child: ChildId,
+    },
+    /// Forget a program: it has ended, or its end is of no interest.
+    Reap {
+        /// Which; no [`Op::AwaitExit`] of it is in flight.
+        child: ChildId,
+    },
+    /// Read from a pipe into a transfer buffer, as soon as bytes are there. 0 bytes is the end: nobody writes any more.
+    ReadPipe {
+        /// Which.
+        pipe: PipeId,
+        /// At most so many bytes, from the buffer's start.
+        len: u32,
+        /// Comes back with the completion.
+        transfer: Transfer,
+    },
+    /// Write a range of a transfer buffer into a pipe, as soon as it has room; may write less than all.
+    WritePipe {
+        /// Which.
+        pipe: PipeId,
+        /// From which buffer; comes back with the completion.
+        transfer: Transfer,
+        /// First byte.
+        start: u32,
+        /// Behind the last byte.
+        end: u32,
+    },
+    /// Close an end of a pipe that has no operation in flight.
+    ClosePipe {
+        /// Which.
+        pipe: PipeId,
     },
 }

@@ -116,6 +116,60 @@ pub enum RunError {
     Cancelled,
 }
 
+/// Why a program was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum SpawnError {
+    /// The program, its interpreter or its directory is not there (ENOENT, ENOTDIR).
+    #[error("no such program")]
+    NotFound,
+    /// It may not be executed (EACCES, EPERM).
+    #[error("permission denied")]
+    Denied,
+    /// It is neither a binary for this machine nor a script with a `#!` line (ENOEXEC).
+    #[error("not a program that this machine can execute")]
+    NotExecutable,
+    /// Its arguments and environment are longer than [`crate::limits::LAUNCH_BYTES_MAX`], or than the system takes (E2BIG).
+    #[error("the arguments and the environment are too long")]
+    TooLong,
+    /// No process, memory or descriptor is left (EAGAIN, ENOMEM, EMFILE, ENFILE): later.
+    #[error("no process or descriptor left")]
+    Exhausted,
+    /// The launcher is gone, or there never was one.
+    #[error("there is no launcher")]
+    NoLauncher,
+    /// It was cancelled before the launcher knew of it.
+    #[error("cancelled")]
+    Cancelled,
+    /// As the errno says.
+    #[error("starting failed with errno {0}")]
+    Failed(i32),
+}
+
+/// Why the end of a program is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum ChildError {
+    /// The launcher ended first; it takes its programs with it.
+    #[error("the launcher is gone")]
+    NoLauncher,
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// Why nothing passed through a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum PipeError {
+    /// Nobody reads at the other end any more (EPIPE).
+    #[error("nobody reads the pipe any more")]
+    Closed,
+    /// It was cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// The pipe failed, with this errno.
+    #[error("the pipe failed with errno {0}")]
+    Failed(i32),
+}
+
 /// The ring itself does not work any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 #[error("the ring is lost: io_uring_enter failed with errno {errno}")]

@@ -34,13 +34,33 @@ pub enum OpKind {
     Connect,
     /// Run a task off the ring's thread.
     Run,
+    /// Receive bytes and throw them away.
+    Discard,
+    /// Make a spool.
+    Spool,
+    /// Write into a spool.
+    Store,
+    /// Start a program.
+    Spawn,
+    /// Wait for the end of a program.
+    AwaitExit,
+    /// Forget a program.
+    Reap,
+    /// Read from a pipe.
+    ReadPipe,
+    /// Write into a pipe.
+    WritePipe,
+    /// Close an end of a pipe.
+    ClosePipe,
+    /// Send a blob and say nothing.
+    Post,
     /// Another thread woke the ring.
     Wake,
 }
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 26;
 
     /// Every kind, in the order of its number.
     pub const ALL: [OpKind; Self::COUNT] = [
@@ -59,6 +79,16 @@ impl OpKind {
         OpKind::Write,
         OpKind::Connect,
         OpKind::Run,
+        OpKind::Discard,
+        OpKind::Spool,
+        OpKind::Store,
+        OpKind::Spawn,
+        OpKind::AwaitExit,
+        OpKind::Reap,
+        OpKind::ReadPipe,
+        OpKind::WritePipe,
+        OpKind::ClosePipe,
+        OpKind::Post,
         OpKind::Wake,
     ];
 }

@@ -3,7 +3,7 @@
 //! `cargo run --release --example echo -- PORT`: GET `/` answers `OK`, POST to any path gives the body back, `/echo` the
 //! request's field lines, `/cookie` its cookies.
 
-use slipring::{AccessLog, Commands, Error, Exchange, Handler, Reply, Server};
+use slipring::{Commands, Error, Exchange, Handler, LogTarget, Reply, Server};
 
 struct Echo;
 
@@ -48,6 +48,6 @@ fn pairs(value: &[u8]) -> Vec<u8> {
 
 fn main() -> Result<(), Error> {
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(8000);
-    let server = Server::bind(("127.0.0.1", port))?.access_log(AccessLog::Stderr).banner(true);
+    let server = Server::bind(("127.0.0.1", port))?.access_log(LogTarget::Stderr).banner(true);
     server.serve(|| Echo)
 }

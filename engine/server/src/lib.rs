@@ -14,10 +14,11 @@ pub mod server;
 pub mod shard;
 
 pub use handler::{
-    Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands, Exchange, Function, Handler, HandlerError, Job,
-    JobOutput, Reply, Request, Site,
+    Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands, ErrorPage, Exchange, Explained, Failure, Function,
+    Handler, HandlerError, Headers, Job, JobOutput, LogMessage, MediaType, Reply, Request, Site, escape_html,
 };
-pub use server::{AccessLog, Error, Handle, Server};
+pub use log::{Format, LogTarget, Logging};
+pub use server::{Error, Handle, Server};
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -7,7 +7,7 @@ use slipring::config::{Options, Plan, Shown};
 use slipring::conn::Rules;
 use slipring::files::{FileHandler, FileOptions};
 use slipring::server::{Ended, Signal};
-use slipring::{AccessLog, Error, Server, Site};
+use slipring::{Error, Server, Site};
 use slipring_wire::request::Tolerance;
 
 /// Exit statuses, as docs/INTERFACES.md has them.
@@ -38,19 +38,14 @@ fn main() -> ExitCode {
 }
 
 fn serve(plan: Plan) -> Result<Ended, Error> {
-    let mut site = Site::new();
+    let mut site = plan.server_token.as_deref().map_or_else(Site::new, Site::named);
     site.http10 = plan.http10;
     let mut rules = Rules::COMMAND;
     if plan.strict {
         rules.tolerance = Tolerance::Strict;
     }
-    let log = match plan.access_log.as_deref() {
-        None => AccessLog::Stderr,
-        Some("off") => AccessLog::Off,
-        Some("-") => AccessLog::Stdout,
-        Some(file) => AccessLog::File(file.into()),
-    };
-    let mut server = Server::on(plan.addresses).cores(plan.cores).access_log(log).site(site).rules(rules).banner(true);
+    let mut server =
+        Server::on(plan.addresses).cores(plan.cores).logging(plan.logging).site(site).rules(rules).banner(true);
     if let Some(shards) = plan.shards {
         server = server.shards(shards);
     }

@@ -38,6 +38,18 @@ pub const fn clf_date(secs_since_epoch: u64) -> [u8; 26] {
     text
 }
 
+/// `2026-11-23T13:10:52`, the start of a date of RFC 3339; UTC.
+pub const fn rfc3339_date(secs_since_epoch: u64) -> [u8; 19] {
+    let at = Civil::at(secs_since_epoch);
+    let mut text = *b"0000-00-00T00:00:00";
+    put(&mut text, 0, pair(at.year / 100));
+    put(&mut text, 2, pair(at.year % 100));
+    put(&mut text, 5, pair(at.month as u32 + 1));
+    put(&mut text, 8, pair(at.day));
+    put_clock(&mut text, 11, at.second_of_day);
+    text
+}
+
 /// Seconds since 1970 of an IMF-fixdate, RFC 850 or asctime date, all read as UTC (RFC 9110 section 5.6.7; rows 51,
 /// F18). Anything else is `None`, also an impossible day, a wrong weekday, a leap second and a year before 1970.
 ///
@@ -90,6 +102,7 @@ pub struct DateCache {
     stamp: DateStamp,
     clf: [u8; 26],
     log: [u8; 20],
+    rfc3339: [u8; 19],
 }
 
 impl DateCache {
@@ -100,6 +113,7 @@ impl DateCache {
             stamp: DateStamp::new(secs_since_epoch),
             clf: clf_date(secs_since_epoch),
             log: log_date(secs_since_epoch),
+            rfc3339: rfc3339_date(secs_since_epoch),
         }
     }
 
@@ -131,6 +145,11 @@ impl DateCache {
     /// The form of [`log_date`].
     pub const fn log_text(&self) -> &[u8; 20] {
         &self.log
+    }
+
+    /// The form of [`rfc3339_date`].
+    pub const fn rfc3339_text(&self) -> &[u8; 19] {
+        &self.rfc3339
     }
 
     /// The form of [`clf_date`].
@@ -215,6 +234,7 @@ mod tests {
         assert_eq!(&imf_fixdate(SEED), b"Mon, 23 Nov 2026 13:10:52 GMT");
         assert_eq!(&log_date(SEED), b"23/Nov/2026 13:10:52");
         assert_eq!(&clf_date(SEED), b"23/Nov/2026:13:10:52 +0000");
+        assert_eq!(&rfc3339_date(SEED), b"2026-11-23T13:10:52");
         assert_eq!(DateStamp::new(SEED).line(), b"Date: Mon, 23 Nov 2026 13:10:52 GMT\r\n");
     }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::limits::Limits;
+
 /// A refused request: what to answer, and why. After it the connection closes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Reject {
@@ -33,6 +35,18 @@ impl Reject {
         let at = self.at as usize;
         let words = input.get(at..at + self.quoted as usize).unwrap_or_default();
         Message { reason: self.reason, words }
+    }
+
+    /// The long text of the answer for a head beyond one of `limits`, in the words of Python's server (rows H1 and H2);
+    /// none where the status explains itself.
+    pub fn explain(&self, limits: &Limits) -> Option<String> {
+        match self.reason {
+            RejectReason::FieldLineTooLong => {
+                Some(format!("got more than {} bytes when reading header line", limits.field_line_bytes_max))
+            }
+            RejectReason::TooManyFields => Some(format!("got more than {} headers", limits.field_count_max)),
+            _ => None,
+        }
     }
 }
 

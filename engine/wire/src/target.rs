@@ -193,6 +193,13 @@ fn parse_port(digits: &[u8]) -> Option<u16> {
     u16::try_from(digits.iter().try_fold(0, push)?).ok()
 }
 
+/// A target with one slash where several begin it. Sent back as a reference, what begins with two would name another host
+/// (RFC 3986 section 4.2).
+pub fn one_slash(target: &[u8]) -> &[u8] {
+    let slashes = target.iter().take_while(|&&byte| byte == b'/').count();
+    &target[slashes.saturating_sub(1)..]
+}
+
 /// A path in normal form, ready to be looked up below a root.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NormalPath<'a> {

@@ -1,6 +1,6 @@
 //! One connection: its protocol state and the requests that are in flight on it.
 
-use slipring_ring::{SendSlot, Socket};
+use slipring_ring::{OpKind, SendSlot, Socket};
 
 use super::flight::Flight;
 use super::reader::Reader;
@@ -32,10 +32,13 @@ pub(super) struct Connection {
     pub(super) state: State,
     pub(super) socket: Option<Socket>,
     pub(super) generation: u32,
-    /// A receive is in flight.
-    pub(super) armed: bool,
-    /// At home; `None` while it is sent.
+    /// The receive or discard that is in flight.
+    pub(super) armed: Option<OpKind>,
+    /// Its answers are large: each receive is armed for itself, so that a discard may take its turn.
+    pub(super) large: bool,
+    /// At home; `None` while it is sent, or if requests are posted without one.
     pub(super) slot: Option<SendSlot>,
+    posts: bool,
     /// Requests of a closed loop that wait for the slot.
     pub(super) owed: u32,
     /// Requests that it may still take before it is closed.
@@ -53,13 +56,16 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(slot: SendSlot, depth: u32) -> Self {
+    /// With a slot of its own, or without one if its requests are posted.
+    pub(super) fn new(slot: Option<SendSlot>, depth: u32) -> Self {
         Self {
             state: State::Vacant,
             socket: None,
             generation: 0,
-            armed: false,
-            slot: Some(slot),
+            armed: None,
+            large: false,
+            posts: slot.is_none(),
+            slot,
             owed: 0,
             left: 0,
             queued: false,
@@ -76,16 +82,23 @@ impl Connection {
         self.state = State::Open;
         self.socket = Some(socket);
         self.owed = 0;
+        self.large = false;
         self.left = requests;
         self.connect_ns = Some(now - self.dialled_at);
         self.reader = Reader::new(checks);
         debug_assert_eq!(self.flight.len(), 0, "the last socket's requests were given up");
     }
 
+    /// Whether no send is in flight that would have to come back.
+    #[inline]
+    pub(super) fn is_home(&self) -> bool {
+        self.posts || self.slot.is_some()
+    }
+
     /// Whether it can take another request now.
     #[inline]
     pub(super) fn is_free(&self, depth: u32) -> bool {
-        self.state == State::Open && self.slot.is_some() && self.flight.len() < depth && self.left > 0
+        self.state == State::Open && self.is_home() && self.flight.len() < depth && self.left > 0
     }
 
     /// Whether it has answered everything that it may be asked.

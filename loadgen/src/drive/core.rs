@@ -12,7 +12,7 @@ use super::dial::Dial;
 use super::flight::Ask;
 use super::line::Line;
 use super::tally::Tally;
-use crate::plan::{Mix, OnBusy, Plan};
+use crate::plan::{Mix, OnBusy, Plan, Prepared};
 
 /// Everything but the batch, which is drained while this changes.
 #[derive(Debug)]
@@ -26,8 +26,10 @@ pub(super) struct Core<'a, R: Ring> {
     /// Of an open loop.
     pub(super) line: Option<Line>,
     mix: Mix,
-    /// Bytes of every request, if they are always the same: then each slot holds a whole pipeline of them for good.
+    /// Bytes of every request, if they are always the same.
     fixed_bytes: Option<u32>,
+    /// A whole pipeline of them, posted from one place for all connections. Without it each slot holds one.
+    pub(super) posted: Option<BlobId>,
     /// Bodies that are sent from where they stand, by request of the mix.
     bodies: Box<[Option<(BlobId, u32)>]>,
     has_bodies: bool,
@@ -60,8 +62,10 @@ impl<'a, R: Ring> Core<'a, R> {
     pub(super) fn new(mut ring: R, plan: &'a Plan, addresses: &'a [SocketAddr], index: u32) -> Self {
         let mix = plan.mix(index).expect("the plan was checked");
         let fixed = mix.only();
+        let posted = posted_bytes(plan, &mix)
+            .map(|bytes| ring.freeze(bytes).expect("the ring has room for the requests of a pipeline"));
         let connections = (0..plan.share_most(index)).map(|_| {
-            let slot = filled(&mut ring, plan, fixed);
+            let slot = posted.is_none().then(|| filled(&mut ring, plan, fixed));
             Connection::new(slot, plan.pipeline)
         });
         let connections: Vec<_> = connections.collect();
@@ -79,10 +83,11 @@ impl<'a, R: Ring> Core<'a, R> {
             tally: Tally::new(plan),
             dial: Dial::new(plan, addresses, index),
             line: Line::new(plan, index),
+            posted,
             fixed_bytes: fixed.map(|bytes| bytes.len() as u32),
             has_bodies: bodies.iter().any(Option::is_some),
             bodies,
-            heads: mix.requests().iter().map(|request| request.is_head()).collect(),
+            heads: mix.requests().iter().map(Prepared::is_head).collect(),
             mix,
             requests_per_connection: plan.connection_requests().unwrap_or(u32::MAX),
             budget: u64::MAX,
@@ -220,7 +225,7 @@ impl<'a, R: Ring> Core<'a, R> {
     pub(super) fn refill(&mut self, index: u32, more: u32) {
         let connection = &mut self.connections[index as usize];
         connection.owed += more;
-        if connection.slot.is_none() {
+        if !connection.is_home() {
             return;
         }
         let count = connection.owed.min(connection.left);
@@ -302,18 +307,20 @@ impl<'a, R: Ring> Core<'a, R> {
     /// `count` requests leave on a connection whose slot is home; how many did. One with a large body goes alone.
     #[inline]
     fn send(&mut self, index: u32, intended: u64, count: u32) -> u32 {
+        if let (Some(blob), Some(bytes)) = (self.posted, self.fixed_bytes) {
+            return self.post(index, intended, count, blob, count * bytes);
+        }
         let connection = &mut self.connections[index as usize];
         let (Some(socket), Some(mut slot)) = (connection.socket, connection.slot.take()) else { return 0 };
         let generation = connection.generation;
         let mut left = count;
-        match self.fixed_bytes {
-            Some(bytes) => {
-                slot.rewind();
-                // The slot holds a whole pipeline of requests; so many of them are sent.
-                *self.ring.fill(&mut slot).len = count * bytes;
-                self.note_sent(index, intended, 0, count);
-            }
-            None => (slot, left) = self.write(slot, index, intended, count),
+        if let Some(bytes) = self.fixed_bytes {
+            slot.rewind();
+            // The slot holds a whole pipeline of requests; so many of them are sent.
+            *self.ring.fill(&mut slot).len = count * bytes;
+            self.note_sent(index, intended, 0, count);
+        } else {
+            (slot, left) = self.write(slot, index, intended, count);
         }
         self.connections[index as usize].left -= left;
         if self.measuring {
@@ -321,6 +328,21 @@ impl<'a, R: Ring> Core<'a, R> {
         }
         self.ring.submit(token(OpKind::Send, index, generation), Op::Send { socket, slot });
         left
+    }
+
+    /// As [`Core::send`], of requests that are always the same: no slot, and no completion but of a failure.
+    #[inline]
+    fn post(&mut self, index: u32, intended: u64, count: u32, blob: BlobId, len: u32) -> u32 {
+        let connection = &mut self.connections[index as usize];
+        let Some(socket) = connection.socket else { return 0 };
+        let generation = connection.generation;
+        connection.left -= count;
+        self.note_sent(index, intended, 0, count);
+        if self.measuring {
+            self.tally.record.bytes.sent += u64::from(len);
+        }
+        self.ring.submit(token(OpKind::Post, index, generation), Op::Post { socket, blob, len });
+        count
     }
 
     /// Writes requests of the mix into a slot; how many it carries then.
@@ -389,10 +411,16 @@ impl<R: Ring> Drop for Core<'_, R> {
         for slot in self.connections.iter_mut().filter_map(|connection| connection.slot.take()) {
             self.ring.return_slot(slot);
         }
-        for (blob, _) in self.bodies.iter().flatten() {
-            self.ring.release(*blob);
-        }
+        let bodies = self.bodies.iter().flatten().map(|(blob, _)| *blob);
+        bodies.chain(self.posted).for_each(|blob| self.ring.release(blob));
     }
+}
+
+/// A whole pipeline of requests as one run of bytes, if they are always the same and no socket lacks the room for them.
+pub(super) fn posted_bytes(plan: &Plan, mix: &Mix) -> Option<Vec<u8>> {
+    const POSTED_BYTES_MAX: usize = 16 * 1024;
+    let bytes = mix.only()?.repeat(plan.pipeline as usize);
+    (bytes.len() <= POSTED_BYTES_MAX).then_some(bytes)
 }
 
 /// A send slot; with a whole pipeline of requests in it, if they never change.

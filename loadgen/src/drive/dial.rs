@@ -1,12 +1,16 @@
 //! Opening connections, ending them, opening them again.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
+use slipring_ring::limits::DISCARD_BYTES_MAX;
 use slipring_ring::{Op, OpKind, OpToken, Ring, Socket};
 
 use super::connection::State;
 use super::core::{Core, token};
+use super::flight::Ask;
+use super::tally::Tally;
 use crate::plan::Plan;
 use crate::record::ErrorKind;
 
@@ -17,10 +21,15 @@ const CONNECTIONS_PER_SOURCE: u32 = 20_000;
 /// Local addresses of a run on loopback that opens connections all the time: each port rests a second behind its close.
 const CHURN_SOURCES: u32 = 8;
 
+/// A rest of a body that is worth a discard of its own: two receives of it.
+const DISCARD_BYTES_MIN: u64 = 64 * 1024;
+
 /// Whom to dial, from where, and how many.
 #[derive(Debug)]
 pub(super) struct Dial<'a> {
     pub(super) addresses: &'a [SocketAddr],
+    /// A Unix socket's path instead of the addresses.
+    unix: Option<&'a [u8]>,
     sources: Vec<IpAddr>,
     next_source: usize,
     /// Connections that are always wanted; those behind are opened when all are busy.
@@ -32,10 +41,11 @@ pub(super) struct Dial<'a> {
 }
 
 impl<'a> Dial<'a> {
-    pub(super) fn new(plan: &Plan, addresses: &'a [SocketAddr], thread: u32) -> Self {
+    pub(super) fn new(plan: &'a Plan, addresses: &'a [SocketAddr], thread: u32) -> Self {
         let (share, most) = (plan.share(thread), plan.share_most(thread));
         Self {
             addresses,
+            unix: plan.unix.as_ref().map(|path| path.as_os_str().as_bytes()),
             sources: sources(plan, addresses),
             next_source: thread as usize,
             share,
@@ -73,9 +83,12 @@ fn sources(plan: &Plan, addresses: &[SocketAddr]) -> Vec<IpAddr> {
 impl<R: Ring> Core<'_, R> {
     pub(super) fn connect(&mut self, index: u32) {
         let connection = &mut self.connections[index as usize];
-        let Some(&to) = self.dial.addresses.get(connection.address) else { return };
         connection.state = State::Connecting;
         connection.dialled_at = self.now;
+        if let Some(path) = self.dial.unix {
+            return self.ring.submit(token(OpKind::Connect, index, connection.generation), Op::ConnectUnix { path });
+        }
+        let to = self.dial.addresses[connection.address];
         let from = self.dial.source(&to);
         self.ring.submit(token(OpKind::Connect, index, connection.generation), Op::Connect { to, from });
     }
@@ -110,10 +123,36 @@ impl<R: Ring> Core<'_, R> {
     /// Receives are armed once for all answers, but where a connection has so few that a cancel would cost more.
     pub(super) fn arm(&mut self, index: u32, socket: Socket) {
         const FEW: u32 = 4;
-        let multishot = self.requests_per_connection > FEW;
         let connection = &mut self.connections[index as usize];
-        connection.armed = true;
+        let multishot = self.requests_per_connection > FEW && !connection.large;
+        connection.armed = Some(OpKind::Recv);
         self.ring.submit(token(OpKind::Recv, index, connection.generation), Op::Recv { socket, multishot });
+    }
+
+    /// What follows on an open connection whose receive has ended: a large rest of a body is thrown away by the kernel,
+    /// which spares its copy.
+    pub(super) fn arm_or_discard(&mut self, index: u32, socket: Socket) {
+        let connection = &mut self.connections[index as usize];
+        let rest = connection.reader.discardable();
+        if self.dial.unix.is_some() || rest < DISCARD_BYTES_MIN {
+            return self.arm(index, socket);
+        }
+        connection.armed = Some(OpKind::Discard);
+        let len = rest.min(u64::from(DISCARD_BYTES_MAX)) as u32;
+        self.ring.submit(token(OpKind::Discard, index, connection.generation), Op::Discard { socket, len });
+    }
+
+    /// A body has begun that is better thrown away: a receive that stays armed would be in its way.
+    #[inline]
+    pub(super) fn make_way(&mut self, index: u32) {
+        let connection = &mut self.connections[index as usize];
+        if !connection.large && connection.reader.discardable() >= DISCARD_BYTES_MIN && self.dial.unix.is_none() {
+            connection.large = true;
+            if connection.armed == Some(OpKind::Recv) {
+                let target = token(OpKind::Recv, index, connection.generation);
+                self.cancel(target);
+            }
+        }
     }
 
     pub(super) fn fail(&mut self, index: u32, kind: ErrorKind) {
@@ -125,25 +164,31 @@ impl<R: Ring> Core<'_, R> {
 
     /// The oldest request took too long; the others on the connection have waited as well.
     pub(super) fn time_out(&mut self, index: u32) {
-        while let Some(ask) = self.connections[index as usize].flight.pop() {
-            self.flying -= 1;
-            self.tally.timed_out(self.now, ask);
-        }
-        self.fail(index, ErrorKind::Timeout);
+        self.tally.error(self.now, ErrorKind::Timeout);
+        self.end_with(index, Tally::timed_out);
     }
 
     /// Gives the socket up; its requests fail, its operations come back, then it is closed.
     pub(super) fn end(&mut self, index: u32) {
+        self.end_with(index, |tally, _, ask| tally.failed(ask));
+    }
+
+    fn end_with(&mut self, index: u32, lost: fn(&mut Tally, u64, Ask)) {
         let connection = &mut self.connections[index as usize];
         connection.state = State::Ending;
         connection.owed = 0;
+        // What a posted request became is not known while it has no answer.
+        let posting = self.posted.is_some() && connection.flight.len() > 0;
         while let Some(ask) = connection.flight.pop() {
             self.flying -= 1;
-            self.tally.failed(ask);
+            lost(&mut self.tally, self.now, ask);
         }
-        let (armed, sending, generation) = (connection.armed, connection.slot.is_none(), connection.generation);
-        if armed {
-            self.cancel(token(OpKind::Recv, index, generation));
+        let (armed, sending, generation) = (connection.armed, !connection.is_home(), connection.generation);
+        if let Some(kind) = armed {
+            self.cancel(token(kind, index, generation));
+        }
+        if posting {
+            self.cancel(token(OpKind::Post, index, generation));
         }
         if sending {
             self.cancel(token(OpKind::Send, index, generation));
@@ -154,7 +199,7 @@ impl<R: Ring> Core<'_, R> {
     /// Closes a socket that was given up, once nothing of it is in flight.
     pub(super) fn close(&mut self, index: u32) {
         let connection = &mut self.connections[index as usize];
-        let idle = connection.state == State::Ending && !connection.armed && connection.slot.is_some();
+        let idle = connection.state == State::Ending && connection.armed.is_none() && connection.is_home();
         if let (true, Some(socket)) = (idle, connection.socket) {
             connection.state = State::Closing;
             self.ring.submit(token(OpKind::Close, index, connection.generation), Op::Close { socket });

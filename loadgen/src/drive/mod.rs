@@ -18,12 +18,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, Builder, ScopedJoinHandle};
 
-use slipring_ring::uring::{SetupError, UringConfig, UringRing};
+use slipring_ring::uring::{SetupError, UringConfig, UringRing, process};
 use slipring_ring::{RingLimits, RingLost};
 use thiserror::Error;
 
 use crate::machine;
-use crate::plan::{Arrivals, Plan};
+use crate::plan::{Arrivals, Mix, Plan, Prepared};
 use crate::record::{Loop, RunRecord, Setup, Stage};
 
 pub use driver::{Driver, DriverRecord};
@@ -55,6 +55,12 @@ const SUBMISSIONS: u32 = 1024;
 /// Completion queue entries: room for what multishot receives post unasked.
 const COMPLETIONS_MIN: u32 = 4096;
 const COMPLETIONS_MAX: u32 = 65_536;
+
+/// How many descriptors this process may open, now that the limit was raised as far as it goes: what [`Plan::check`] is
+/// told.
+pub fn descriptors_max() -> u64 {
+    process::raise_descriptor_limit().ok().or_else(machine::descriptors_max).unwrap_or(u64::MAX)
+}
 
 /// Runs a plan that was checked ([`Plan::check`]) against the first of `addresses` that answers. `stop` ends the measure
 /// phase early.
@@ -127,6 +133,9 @@ fn prepare<'a>(
     {
         return Err(DriveError::Core(id));
     }
+    if plan.is_open() {
+        process::wake_precisely();
+    }
     let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(ring_limits(plan, index)) };
     let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index, stop, progress);
     if index == 0 {
@@ -148,19 +157,22 @@ fn target(plan: &Plan, addresses: &[SocketAddr]) -> Option<machine::Target> {
 pub fn ring_limits(plan: &Plan, index: u32) -> RingLimits {
     let connections = plan.share_most(index);
     let mix = plan.mix(index).ok();
-    let bodies = mix.iter().flat_map(|mix| mix.requests()).filter_map(|request| request.body_apart());
-    let bodies: Vec<u64> = bodies.map(|body| body.len() as u64).collect();
+    let bodies = mix.iter().flat_map(Mix::requests).filter_map(Prepared::body_apart);
+    let posted = mix.as_ref().and_then(|mix| core::posted_bytes(plan, mix));
+    let blobs = bodies.map(|body| body.len()).chain(posted.iter().map(Vec::len));
+    let blobs: Vec<u64> = blobs.map(|bytes| bytes as u64).collect();
     RingLimits {
         submissions: SUBMISSIONS,
         completions: (4 * connections).next_power_of_two().clamp(COMPLETIONS_MIN, COMPLETIONS_MAX),
         recv_buffers: RECV_BUFFERS,
         recv_buffer_bytes: RECV_BUFFER_BYTES,
-        send_slots: connections,
+        // Who posts needs none; a ring has one at least.
+        send_slots: if posted.is_some() { 1 } else { connections },
         send_slot_bytes: request_bytes(plan) as u32 * plan.pipeline,
         transfers: 0,
         transfer_bytes: 0,
-        blobs: bodies.len() as u32,
-        blob_bytes: bodies.iter().sum(),
+        blobs: blobs.len() as u32,
+        blob_bytes: blobs.iter().sum(),
         opens: 0,
         token_slots: connections,
     }

@@ -118,6 +118,25 @@ impl Reader {
         }
     }
 
+    /// Bytes of the body that is being read which nobody has to look at.
+    #[inline]
+    pub(super) fn discardable(&self) -> u64 {
+        if self.content.is_some() { 0 } else { self.machine.body_left().unwrap_or(0) }
+    }
+
+    /// So many of them came and are gone; `answer` as for [`Reader::read`].
+    pub(super) fn skip(
+        &mut self,
+        reading: &mut Reading<'_>,
+        bytes: u64,
+        flight: &mut Flight,
+        answer: impl FnMut(Whole),
+    ) -> Result<Progress, ReadError> {
+        self.machine.skip(bytes);
+        let progress = self.read(reading, &[], flight, answer)?;
+        Ok(Progress { body: bytes, ..progress })
+    }
+
     /// The peer sent all it will send, which may be the end of an answer.
     pub(super) fn finish(&mut self, flight: &mut Flight, mut answer: impl FnMut(Whole)) -> Result<(), ReadError> {
         let ended_by_close = self.in_answer;

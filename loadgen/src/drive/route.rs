@@ -1,7 +1,7 @@
 //! What follows from each completion.
 
 use slipring_ring::{
-    Completion, ConnectError, Lease, Op, OpKind, Outcome, RecvError, Ring, SendError, SendSlot, Socket,
+    Completion, ConnectError, Lease, Op, OpKind, OpToken, Outcome, RecvError, Ring, SendError, SendSlot, Socket,
 };
 use slipring_wire::response::ResponseError;
 
@@ -18,6 +18,8 @@ impl<R: Ring> Core<'_, R> {
         match outcome {
             Outcome::Received(received) => self.received(index, received, more),
             Outcome::Sent(sent, slot) => self.sent(index, sent, slot),
+            Outcome::PostFailed(_) => self.post_failed(token),
+            Outcome::Discarded(gone) => self.discarded(index, gone),
             Outcome::Connected(connected) => self.connected(index, connected),
             Outcome::Done => self.closed(index),
             // A cancel is answered by its target as well; nothing else is ever submitted.
@@ -27,7 +29,7 @@ impl<R: Ring> Core<'_, R> {
 
     #[inline]
     fn received(&mut self, index: u32, received: Result<Option<Lease>, RecvError>, more: bool) {
-        self.connections[index as usize].armed = more;
+        self.connections[index as usize].armed = more.then_some(OpKind::Recv);
         match received {
             Ok(Some(lease)) => self.read(index, lease),
             Ok(None) => self.peer_closed(index),
@@ -64,6 +66,7 @@ impl<R: Ring> Core<'_, R> {
                     self.tally.record.bytes.body += progress.body;
                 }
                 self.answers(index, progress.answers, progress.last);
+                self.make_way(index);
             }
             Err(error) => {
                 // What was answered before the error is over as well.
@@ -117,9 +120,51 @@ impl<R: Ring> Core<'_, R> {
     fn disarmed(&mut self, index: u32) {
         let connection = &mut self.connections[index as usize];
         match (connection.state, connection.socket) {
-            (State::Open, Some(socket)) => self.arm(index, socket),
+            (State::Open, Some(socket)) => self.arm_or_discard(index, socket),
             (State::Ending, _) => self.close(index),
             _ => (),
+        }
+    }
+
+    /// Bytes of a body that nobody looked at.
+    fn discarded(&mut self, index: u32, gone: Result<u32, RecvError>) {
+        let connection = &mut self.connections[index as usize];
+        connection.armed = None;
+        match gone {
+            Ok(bytes @ 1..) if connection.state == State::Open => self.skip(index, u64::from(bytes)),
+            Ok(0) => self.peer_closed(index),
+            Err(RecvError::Broken(_)) => self.fail(index, ErrorKind::Reset),
+            Ok(_) | Err(RecvError::NoBuffers | RecvError::Cancelled) => (),
+        }
+        self.disarmed(index);
+    }
+
+    fn skip(&mut self, index: u32, bytes: u64) {
+        let (now, tally) = (self.now, &mut self.tally);
+        let connection = &mut self.connections[index as usize];
+        let (connect_ns, flight) = (&mut connection.connect_ns, &mut connection.flight);
+        let mut reading = Reading { memo: &mut self.memo, heads: &self.heads, now };
+        let skipped = connection.reader.skip(&mut reading, bytes, flight, |whole| {
+            if let Some(connect_ns) = connect_ns.take() {
+                tally.first_use(now, &whole, connect_ns);
+            }
+            tally.answered(now, &whole);
+        });
+        if self.measuring {
+            self.tally.record.bytes.wire += bytes;
+            self.tally.record.bytes.body += bytes;
+        }
+        match skipped {
+            Ok(progress) => self.answers(index, progress.answers, progress.last),
+            Err(error) => self.fail(index, kind_of(error)),
+        }
+    }
+
+    /// A posted request did not leave whole. It may have been posted for an earlier socket of this table entry.
+    fn post_failed(&mut self, posted: OpToken) {
+        let index = posted.slot();
+        if posted == token(OpKind::Post, index, self.connections[index as usize].generation) {
+            self.fail(index, ErrorKind::Reset);
         }
     }
 

@@ -10,8 +10,8 @@ use slipring::shard::{RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
 use slipring::{Commands, Exchange, Handler, Reply};
 use slipring_ring::sim::{FaultPlan, Outside, PeerId, PeerState, Random, SIM_LIMITS, SimConfig, SimRing};
 use slipring_ring::{
-    AcceptError, Batch, BlobId, Deadline, FileError, FileId, FileStat, Instant, Lease, ListenerId, Op, OpToken, Peer,
-    Ring, RingLimits, RingLost, SendSlot, SlotBytes, Socket, Transfer, Waker, Wall,
+    AcceptError, Batch, BlobId, ChildId, Deadline, FileError, FileId, FileStat, Instant, Lease, ListenerId, Op,
+    OpToken, Peer, Ring, RingLimits, RingLost, SendSlot, SlotBytes, Socket, Transfer, Waker, Wall,
 };
 
 /// Where the shard listens, for the driver.
@@ -350,5 +350,9 @@ impl Ring for Bridge {
 
     fn refresh_roots(&mut self) {
         self.near.refresh_roots();
+    }
+
+    fn kill(&mut self, child: ChildId) {
+        self.near.kill(child);
     }
 }

@@ -14,7 +14,7 @@ fn open<W: World>(rig: &mut Rig<W>, path: &[u8]) -> Result<FileId, FileError> {
     }
 }
 
-fn close<W: World>(rig: &mut Rig<W>, file: FileId) {
+pub fn close<W: World>(rig: &mut Rig<W>, file: FileId) {
     let token = rig.submit(OpKind::CloseFile, 0, Op::CloseFile { file });
     assert!(matches!(rig.outcome_of(token), Outcome::Done));
 }
@@ -37,7 +37,7 @@ fn read<W: World>(rig: &mut Rig<W>, file: FileId, offset: u64, len: u32) -> Resu
 }
 
 /// Reads from `offset` until the file ends.
-fn read_to_end<W: World>(rig: &mut Rig<W>, file: FileId, offset: u64) -> Vec<u8> {
+pub fn read_to_end<W: World>(rig: &mut Rig<W>, file: FileId, offset: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         let more = read(rig, file, offset + bytes.len() as u64, LIMITS.transfer_bytes).expect("it can be read");

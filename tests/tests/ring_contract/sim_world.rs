@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use slipring_ring::sim::{Outside, PeerId, PeerState, SimConfig, SimRing, Special};
+use slipring_ring::Launch;
+use slipring_ring::sim::{Outside, PeerId, PeerState, SimConfig, SimRing, Special, Step};
 
-use crate::world::{End, LIMITS, LISTENER, SINK, World};
+use crate::world::{End, LIMITS, LISTENER, SINK, UNIX_LISTENER, World};
 
 /// A simulated ring without faults.
 pub struct SimWorld {
@@ -21,9 +22,15 @@ impl World for SimWorld {
     type Peer = PeerId;
 
     fn new() -> Self {
-        let ring = SimRing::new(SimConfig { limits: LIMITS, ..SimConfig::new(1) });
+        let mut config = SimConfig { limits: LIMITS, ..SimConfig::new(1) };
+        config.listeners.push(REMOTE);
+        let ring = SimRing::new(config);
         let outside = ring.outside();
         Self { ring, outside, sink: Vec::new() }
+    }
+
+    fn with_programs() -> Self {
+        Self::new()
     }
 
     fn ring(&mut self) -> &mut SimRing {
@@ -86,6 +93,28 @@ impl World for SimWorld {
 
     fn nobody(&mut self) -> SocketAddr {
         NOBODY
+    }
+
+    fn connect_unix(&mut self) -> PeerId {
+        self.outside.connect_unix(UNIX_LISTENER)
+    }
+
+    fn listen_unix(&mut self) -> Vec<u8> {
+        self.outside.listen_unix("/run/remote");
+        b"/run/remote".to_vec()
+    }
+
+    fn accept_unix(&mut self) -> PeerId {
+        self.outside.accept_unix("/run/remote").expect("the ring connected")
+    }
+
+    fn nobody_unix(&mut self) -> Vec<u8> {
+        b"/run/nobody".to_vec()
+    }
+
+    fn put_program(&mut self, steps: Vec<Step>) -> Launch {
+        self.outside.put_program("/srv/program", steps);
+        Launch { program: b"/srv/program".to_vec(), directory: b"/srv".to_vec(), ..Launch::default() }
     }
 
     fn put_file(&mut self, path: &str, bytes: &[u8]) {

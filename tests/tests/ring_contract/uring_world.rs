@@ -3,13 +3,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, WorkerLimits, Workers};
+use slipring_ring::sim::Step;
+use slipring_ring::uring::{
+    Launcher, LauncherOptions, ListenOptions, Listener, UringConfig, UringRing, WorkerLimits, Workers,
+};
+use slipring_ring::{Exit, Launch};
 use tempfile::TempDir;
 
 use crate::world::{End, LIMITS, World};
@@ -19,8 +25,36 @@ pub struct UringWorld {
     ring: UringRing,
     listener: SocketAddr,
     remote: Option<TcpListener>,
+    remote_unix: Option<UnixListener>,
     nobody: Option<TcpStream>,
     directory: TempDir,
+}
+
+/// The far end of a connection.
+pub enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn tcp(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        Self::Tcp(stream)
+    }
+
+    fn unix(stream: UnixStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        Self::Unix(stream)
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(bytes),
+            Self::Unix(stream) => stream.read(bytes),
+        }
+    }
 }
 
 /// A peer waits so long before a case is failed: much longer than any loaded machine takes.
@@ -35,73 +69,116 @@ impl UringWorld {
         fs::create_dir_all(path.parent().expect("it is under the root")).expect("a directory");
         path
     }
-}
 
-impl World for UringWorld {
-    type Ring = UringRing;
-    type Peer = TcpStream;
-
-    fn new() -> Self {
+    fn make(launcher: Option<&mut Launcher>) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let root = directory.path().join("root");
         fs::create_dir(&root).expect("a directory");
         let sink = OpenOptions::new().append(true).create(true).open(directory.path().join("sink")).expect("a file");
         let options = ListenOptions { backlog: 128, ..ListenOptions::default() };
         let listening = Listener::bind(ANY_PORT, &options).expect("a free port");
-        let listener = listening.address();
+        let listener = listening.address().expect("it is bound to a port");
+        let unix = Listener::bind_unix(&directory.path().join("listener"), 0o600, 128).expect("a free path");
         let mut config = UringConfig::new(LIMITS);
         config.roots = vec![root];
         config.sinks = vec![sink.into()];
-        config.listeners = vec![listening];
+        config.listeners = vec![listening, unix];
         config.workers = Some(Workers::new(WorkerLimits { threads: 2, waiting: 1000 }));
+        config.launcher = launcher.and_then(Launcher::channel);
         let ring = UringRing::new(config).expect("io_uring");
-        Self { ring, listener, remote: None, nobody: None, directory }
+        Self { ring, listener, remote: None, remote_unix: None, nobody: None, directory }
+    }
+}
+
+/// What a program of steps is in the words of a shell.
+fn script(steps: &[Step]) -> String {
+    let octal = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:03o}")).collect::<Vec<_>>().concat();
+    let line = |step: &Step| match step {
+        Step::Say(bytes) => format!("printf '{}'", octal(bytes)),
+        Step::Complain(bytes) => format!("printf '{}' >&2", octal(bytes)),
+        Step::Take(bytes) => format!("taken=$((taken + $(head -c {bytes} | wc -c)))"),
+        Step::Echo => "cat".to_owned(),
+        Step::Count => "printf %s $taken".to_owned(),
+        Step::Tell => "printf '%s\\n' \"$@\"; env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD=".to_owned(),
+        Step::Sleep(span) => format!("sleep {}", span.as_secs_f64()),
+        Step::CloseInput => "exec 0<&-".to_owned(),
+        Step::CloseOutput => "exec 1>&-".to_owned(),
+        Step::Orphan => "sleep 1000 & exit 0".to_owned(),
+        Step::End(Exit::Status(status)) => format!("exit {status}"),
+        Step::End(Exit::Signal(signal)) => format!("kill -{signal} $$"),
+    };
+    let lines: Vec<String> = steps.iter().map(line).collect();
+    format!("#!/bin/sh\nPATH=/usr/bin:/bin\ntaken=0\n{}\n", lines.join("\n"))
+}
+
+impl World for UringWorld {
+    type Ring = UringRing;
+    type Peer = Stream;
+
+    fn new() -> Self {
+        Self::make(None)
+    }
+
+    fn with_programs() -> Self {
+        let mut launcher = Launcher::start(&LauncherOptions::default(), 1).expect("a process");
+        Self::make(Some(&mut launcher))
     }
 
     fn ring(&mut self) -> &mut UringRing {
         &mut self.ring
     }
 
-    fn connect(&mut self) -> TcpStream {
-        let peer = TcpStream::connect(self.listener).expect("the listener listens");
-        peer.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        peer.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-        peer
+    fn connect(&mut self) -> Stream {
+        Stream::tcp(TcpStream::connect(self.listener).expect("the listener listens"))
     }
 
     fn is_refused(&mut self) -> bool {
         TcpStream::connect_timeout(&self.listener, REFUSAL).is_err()
     }
 
-    fn address(&mut self, peer: &TcpStream) -> SocketAddr {
+    fn address(&mut self, peer: &Stream) -> SocketAddr {
+        let Stream::Tcp(peer) = peer else { panic!("a Unix socket has no address") };
         peer.local_addr().expect("it is connected")
     }
 
-    fn send(&mut self, peer: &mut TcpStream, bytes: &[u8]) {
-        peer.write_all(bytes).expect("it fits into the socket");
+    fn send(&mut self, peer: &mut Stream, bytes: &[u8]) {
+        let sent = match peer {
+            Stream::Tcp(peer) => peer.write_all(bytes),
+            Stream::Unix(peer) => peer.write_all(bytes),
+        };
+        sent.expect("it fits into the socket");
     }
 
-    fn recv(&mut self, peer: &mut TcpStream, len: usize) -> Vec<u8> {
+    fn recv(&mut self, peer: &mut Stream, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        peer.read_exact(&mut bytes).expect("it was sent before");
+        let read = match peer {
+            Stream::Tcp(peer) => peer.read_exact(&mut bytes),
+            Stream::Unix(peer) => peer.read_exact(&mut bytes),
+        };
+        read.expect("it was sent before");
         bytes
     }
 
-    fn shutdown(&mut self, peer: &mut TcpStream) {
-        peer.shutdown(Shutdown::Write).expect("it is connected");
+    fn shutdown(&mut self, peer: &mut Stream) {
+        let shut = match peer {
+            Stream::Tcp(peer) => peer.shutdown(Shutdown::Write),
+            Stream::Unix(peer) => peer.shutdown(Shutdown::Write),
+        };
+        shut.expect("it is connected");
     }
 
-    fn close_unread(&mut self, peer: TcpStream) {
+    fn close_unread(&mut self, peer: Stream) {
+        let Stream::Tcp(peer) = peer else { panic!("only TCP is reset here") };
         let mut byte = [0];
         assert_eq!(peer.peek(&mut byte).expect("it was sent before"), 1, "so that closing resets");
         drop(peer);
     }
 
-    fn close(&mut self, peer: TcpStream) {
+    fn close(&mut self, peer: Stream) {
         drop(peer);
     }
 
-    fn end(&mut self, peer: &mut TcpStream) -> End {
+    fn end(&mut self, peer: &mut Stream) -> End {
         let mut byte = [0];
         match peer.read(&mut byte) {
             Ok(0) => End::Finished,
@@ -117,10 +194,9 @@ impl World for UringWorld {
         address
     }
 
-    fn accept(&mut self) -> TcpStream {
+    fn accept(&mut self) -> Stream {
         let (peer, _) = self.remote.as_ref().expect("it listens").accept().expect("the ring connected");
-        peer.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        peer
+        Stream::tcp(peer)
     }
 
     fn nobody(&mut self) -> SocketAddr {
@@ -129,6 +205,33 @@ impl World for UringWorld {
         let address = stream.local_addr().expect("it is connected");
         self.nobody = Some(stream);
         address
+    }
+
+    fn connect_unix(&mut self) -> Stream {
+        Stream::unix(UnixStream::connect(self.directory.path().join("listener")).expect("the listener listens"))
+    }
+
+    fn listen_unix(&mut self) -> Vec<u8> {
+        let path = self.directory.path().join("remote");
+        self.remote_unix = Some(UnixListener::bind(&path).expect("a free path"));
+        path.as_os_str().as_bytes().to_vec()
+    }
+
+    fn accept_unix(&mut self) -> Stream {
+        let (peer, _) = self.remote_unix.as_ref().expect("it listens").accept().expect("the ring connected");
+        Stream::unix(peer)
+    }
+
+    fn nobody_unix(&mut self) -> Vec<u8> {
+        self.directory.path().join("nobody").as_os_str().as_bytes().to_vec()
+    }
+
+    fn put_program(&mut self, steps: Vec<Step>) -> Launch {
+        let path = self.path("program");
+        fs::write(&path, script(&steps)).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let bytes = |path: &std::path::Path| path.as_os_str().as_bytes().to_vec();
+        Launch { program: bytes(&path), directory: bytes(self.directory.path()), ..Launch::default() }
     }
 
     fn put_file(&mut self, path: &str, bytes: &[u8]) {

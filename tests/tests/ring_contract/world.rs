@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 
-use slipring_ring::{ListenerId, Ring, RingLimits, RootId, SinkId};
+use slipring_ring::sim::Step;
+use slipring_ring::{Launch, ListenerId, Ring, RingLimits, RootId, SinkId};
 
-/// The one listener of a world.
+/// The TCP listener of a world.
 pub const LISTENER: ListenerId = ListenerId(0);
+/// Its Unix listener.
+pub const UNIX_LISTENER: ListenerId = ListenerId(1);
 /// The one root.
 pub const ROOT: RootId = RootId(0);
 /// The one sink.
@@ -43,8 +46,10 @@ pub trait World {
     /// The far end of a connection.
     type Peer;
 
-    /// A ring with [`LIMITS`], a listener, an empty root and an empty sink.
+    /// A ring with [`LIMITS`], its listeners, an empty root and an empty sink.
     fn new() -> Self;
+    /// As [`World::new`], with a launcher.
+    fn with_programs() -> Self;
     /// The ring.
     fn ring(&mut self) -> &mut Self::Ring;
 
@@ -73,6 +78,18 @@ pub trait World {
     fn accept(&mut self) -> Self::Peer;
     /// An address where nobody listens.
     fn nobody(&mut self) -> SocketAddr;
+
+    /// A peer connects to the Unix listener.
+    fn connect_unix(&mut self) -> Self::Peer;
+    /// Somebody outside listens at a Unix path; which.
+    fn listen_unix(&mut self) -> Vec<u8>;
+    /// The connection that the ring made to that path.
+    fn accept_unix(&mut self) -> Self::Peer;
+    /// A Unix path at which nobody listens.
+    fn nobody_unix(&mut self) -> Vec<u8>;
+
+    /// A program that does this; how it is launched, without arguments and environment.
+    fn put_program(&mut self, steps: Vec<Step>) -> Launch;
 
     /// A file at a path under the root, in place of what stood there.
     fn put_file(&mut self, path: &str, bytes: &[u8]);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use slipring::Handler;
 use slipring::conn::Rules;
 use slipring::files::{FileHandler, FileOptions};
-use slipring::shard::{Message, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
+use slipring::log::Overflow;
+use slipring::shard::{LogConfig, Message, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
 use slipring_ring::sim::{FaultPlan, Outside, Random, SIM_LIMITS, SimConfig, SimRing};
 use slipring_ring::{Instant, RingLimits, RootId, SinkId};
 use slipring_wire::limits::Limits;
@@ -122,6 +123,8 @@ pub struct Scene<P: Play> {
     tree: Tree,
     random: Random,
     plan: FaultPlan,
+    logs_requests: bool,
+    logs_wait: bool,
     rounds: u32,
     round: u32,
     /// Of a million, how often nothing happens for a long time.
@@ -158,6 +161,9 @@ impl<P: Play> Scene<P> {
         let shard_config = shard_config(&mut random);
         config.limits = shard_config.limits.ring.clone();
         let (connections_max, send_slots) = (shard_config.limits.connections_max, config.limits.send_slots);
+        config.sinks = 2;
+        let (logs_requests, logs_wait) =
+            (shard_config.logs.access.is_some(), shard_config.logs.overflow == Overflow::Wait);
         let plan = config.plan.clone();
         let ring = SimRing::new(config);
         let outside = ring.outside();
@@ -170,6 +176,8 @@ impl<P: Play> Scene<P> {
             clients: (0..number).map(|_| Client::draw(&mut random, rounds, P::draw)).collect(),
             tree,
             plan,
+            logs_requests,
+            logs_wait,
             rounds,
             round: 0,
             sleeps: random.pick(&[0, 0, 0, 20_000]),
@@ -321,16 +329,36 @@ impl<P: Play> Scene<P> {
 
     /// Whole lines, none lost but those that are counted.
     fn check_log(&self) -> Result<(), String> {
-        let log = self.outside.take_sink(SinkId(0));
-        if self.plan.write_error > 0 {
-            return Ok(());
+        let metrics = self.shard.metrics();
+        self.check_sink(SinkId(0), metrics.log_lines)?;
+        self.check_sink(SinkId(1), metrics.error_log_lines)?;
+        let answers: u64 = self.clients.iter().map(|client| client.answers.whole() as u64).sum();
+        let (lines, dropped) = (metrics.log_lines, metrics.log_dropped_lines);
+        if self.logs_requests && lines + dropped < answers {
+            return Err(format!("{lines} lines and {dropped} dropped ones for {answers} answers"));
         }
-        let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
-        let counted = self.shard.metrics().log_lines;
-        let torn = lines.iter().find(|line| !line.ends_with(b"\n") || !line.contains(&b'['));
+        // Only at the end may a line be lost when requests wait for the log.
+        if self.logs_wait && dropped > 0 && self.plan.write_error == 0 {
+            return Err(format!("{dropped} lines were dropped, though requests wait for the log"));
+        }
+        Ok(())
+    }
+
+    fn check_sink(&self, sink: SinkId, counted: u64) -> Result<(), String> {
+        let log = self.outside.take_sink(sink);
+        // What could not be written at the very end may leave half a line there.
+        let end = if self.plan.write_error > 0 {
+            log.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
+        } else {
+            log.len()
+        };
+        let lines: Vec<&[u8]> = log[..end].split_inclusive(|&byte| byte == b'\n').collect();
+        let torn = lines.iter().find(|line| !line.ends_with(b"\n") || line.iter().filter(|b| **b == b'[').count() == 0);
         match torn {
             Some(line) => Err(format!("a torn log line: {}", line.escape_ascii())),
-            None if lines.len() as u64 != counted => Err(format!("{} log lines, {counted} counted", lines.len())),
+            None if lines.len() as u64 != counted => {
+                Err(format!("{} lines in log {}, {counted} counted", lines.len(), sink.0))
+            }
             None => Ok(()),
         }
     }
@@ -375,6 +403,19 @@ impl<P: Play> Scene<P> {
     }
 }
 
+/// Both logs in one sink as by default, or each in its own; room for a few lines, or for all.
+fn log_config(random: &mut Random) -> LogConfig {
+    if random.below(4) == 0 {
+        return LogConfig::off();
+    }
+    LogConfig {
+        error: random.pick(&[None, Some(SinkId(0)), Some(SinkId(1))]),
+        overflow: random.pick(&[Overflow::Drop, Overflow::Wait]),
+        buffer_bytes: random.pick(&[200, 4096, 1 << 20]),
+        ..LogConfig::to(SinkId(0))
+    }
+}
+
 fn shard_config(random: &mut Random) -> ShardConfig {
     let connections_max = random.pick(&[4, 16, 64]);
     let ring = RingLimits {
@@ -398,6 +439,9 @@ fn shard_config(random: &mut Random) -> ShardConfig {
         turn_requests_max: random.pick(&[1, 3, 64]),
         ..Rules::COMMAND
     };
-    let log = (random.below(4) > 0).then_some(SinkId(0));
-    ShardConfig { limits, rules, log, ..ShardConfig::new(connections_max) }
+    let logs = log_config(random);
+    // The error log has a buffer of its own.
+    let mut limits = limits;
+    limits.ring.transfers += u32::from(logs.error == Some(SinkId(1)));
+    ShardConfig { limits, rules, logs, ..ShardConfig::new(connections_max) }
 }

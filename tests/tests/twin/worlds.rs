@@ -166,7 +166,7 @@ impl Real {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
             let options = ListenOptions { backlog: 16, ..ListenOptions::default() };
             let listener = Listener::bind(any, &options).expect("a port");
-            let address = listener.address();
+            let address = listener.address().expect("it is bound to a port");
             let limits = ShardConfig::new(CONNECTIONS).limits.ring;
             let mut config = UringConfig::new(limits.clone());
             (config.listeners, config.roots) = (vec![listener], vec![served]);

@@ -4,6 +4,7 @@ use super::kernel::Kernel;
 use super::ops::{Busy, Work};
 use super::trace::fingerprint;
 use super::world::World;
+use crate::limits::DISCARD_BYTES_MAX;
 use crate::op::Op;
 use crate::token::{OpKind, OpToken};
 
@@ -51,6 +52,51 @@ impl Kernel {
             }
             Op::Connect { to, from } => Work::Connect { to, from },
             Op::Run { task } => Work::Run { task },
+            other => self.take_over_more(world, other),
+        }
+    }
+
+    /// What only some programs need.
+    fn take_over_more(&mut self, world: &World, op: Op<'_>) -> Work {
+        match op {
+            Op::ConnectUnix { path } => Work::ConnectUnix { path: path.into() },
+            Op::Discard { socket, len } => {
+                assert!((1..=DISCARD_BYTES_MAX).contains(&len), "a discard of {len} bytes");
+                assert!(!world.network.socket(socket.0).unix, "a discard on a Unix socket");
+                Work::Discard { socket, len }
+            }
+            Op::Post { socket, blob, len } => {
+                assert!(len as usize <= self.slots.blob(blob).len(), "a post of {len} bytes of blob {}", blob.0);
+                Work::Post { socket, blob, len }
+            }
+            Op::Spool => Work::Spool,
+            Op::Store { file, offset, transfer, start, end } => {
+                assert!(world.files.is_spool(file.0), "file {} is no spool", file.0);
+                let mark = self.transfers.depart(&transfer, start, end);
+                Work::Store { file, offset, transfer, start, end, mark }
+            }
+            Op::Spawn { launch } => Work::Spawn { launch: launch.clone() },
+            Op::AwaitExit { child } => {
+                assert!(!world.programs.processes[child.0 as usize].reaped, "program {} was reaped", child.0);
+                Work::AwaitExit { child }
+            }
+            Op::Reap { child } => {
+                let process = &world.programs.processes[child.0 as usize];
+                assert!(!process.reaped && process.waiting.is_none(), "program {} is reaped once, unawaited", child.0);
+                Work::Reap { child }
+            }
+            Op::ReadPipe { pipe, len, transfer } => {
+                assert!(world.programs.pipes[pipe.0 as usize].reads, "pipe {} is for writing", pipe.0);
+                self.transfers.depart_empty(&transfer, len);
+                Work::ReadPipe { pipe, len, transfer }
+            }
+            Op::WritePipe { pipe, transfer, start, end } => {
+                assert!(!world.programs.pipes[pipe.0 as usize].reads, "pipe {} is for reading", pipe.0);
+                let mark = self.transfers.depart(&transfer, start, end);
+                Work::WritePipe { pipe, transfer, start, end, mark }
+            }
+            Op::ClosePipe { pipe } => Work::ClosePipe { pipe },
+            _ => unreachable!("taken over above"),
         }
     }
 }
@@ -77,6 +123,15 @@ fn occupy(world: &mut World, work: &Work) {
             }
             open.in_flight += 1;
         }
+        Busy::Pipe(pipe) => {
+            let end = &mut world.programs.pipes[pipe as usize];
+            assert!(end.open && !end.closing, "pipe {pipe} is closed");
+            if let Work::ClosePipe { .. } = work {
+                assert!(end.in_flight == 0, "pipe {pipe} is closed with {} operations in flight", end.in_flight);
+                end.closing = true;
+            }
+            end.in_flight += 1;
+        }
     }
 }
 
@@ -95,7 +150,17 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::Read { .. } => OpKind::Read,
         Op::List { .. } => OpKind::List,
         Op::Write { .. } => OpKind::Write,
-        Op::Connect { .. } => OpKind::Connect,
+        Op::Connect { .. } | Op::ConnectUnix { .. } => OpKind::Connect,
+        Op::Post { .. } => OpKind::Post,
+        Op::Discard { .. } => OpKind::Discard,
+        Op::Spool => OpKind::Spool,
+        Op::Store { .. } => OpKind::Store,
+        Op::Spawn { .. } => OpKind::Spawn,
+        Op::AwaitExit { .. } => OpKind::AwaitExit,
+        Op::Reap { .. } => OpKind::Reap,
+        Op::ReadPipe { .. } => OpKind::ReadPipe,
+        Op::WritePipe { .. } => OpKind::WritePipe,
+        Op::ClosePipe { .. } => OpKind::ClosePipe,
         Op::Run { .. } => OpKind::Run,
     }
 }
@@ -118,6 +183,16 @@ fn name_of(kind: OpKind) -> &'static str {
         OpKind::Write => "submit write",
         OpKind::Connect => "submit connect",
         OpKind::Run => "submit run",
+        OpKind::Post => "submit post",
+        OpKind::Discard => "submit discard",
+        OpKind::Spool => "submit spool",
+        OpKind::Store => "submit store",
+        OpKind::Spawn => "submit spawn",
+        OpKind::AwaitExit => "submit await exit",
+        OpKind::Reap => "submit reap",
+        OpKind::ReadPipe => "submit read pipe",
+        OpKind::WritePipe => "submit write pipe",
+        OpKind::ClosePipe => "submit close pipe",
         OpKind::Wake => "submit wake",
     }
 }
@@ -125,13 +200,19 @@ fn name_of(kind: OpKind) -> &'static str {
 /// What tells one submission of a kind from another: what is sent, else on what.
 fn detail(work: &Work) -> u64 {
     match work {
-        Work::Send { mark, .. } | Work::Stream { mark, .. } | Work::Write { mark, .. } => *mark,
+        Work::Send { mark, .. }
+        | Work::Stream { mark, .. }
+        | Work::Write { mark, .. }
+        | Work::Store { mark, .. }
+        | Work::WritePipe { mark, .. } => *mark,
+        Work::Spawn { launch } => fingerprint(&launch.program),
+        Work::AwaitExit { child } | Work::Reap { child } => u64::from(child.0),
         Work::Cancel { target } => target.to_bits(),
         Work::Open { path, .. } => fingerprint(path),
         Work::Read { offset, .. } => *offset,
         Work::Accept { listener } => u64::from(listener.0),
         _ => match work.busy() {
-            Busy::Socket(index) | Busy::File(index) => u64::from(index),
+            Busy::Socket(index) | Busy::File(index) | Busy::Pipe(index) => u64::from(index),
             Busy::Nothing => 0,
         },
     }

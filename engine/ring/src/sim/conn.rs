@@ -67,6 +67,8 @@ pub(super) struct Conn {
     dead: bool,
     reset_seen: bool,
     pub(super) refused: bool,
+    /// A Unix stream socket: its ends have no addresses, and learn at once that the other one is gone.
+    pub(super) unix: bool,
     /// A fault broke it, not one of its ends.
     pub(super) cut: bool,
     /// Operations that wait for readiness, by their index in the kernel's table.
@@ -107,6 +109,7 @@ impl Conn {
             dead: false,
             reset_seen: false,
             refused: false,
+            unix: false,
             cut: false,
             waiting: Waiting::default(),
             in_flight: 0,
@@ -149,13 +152,15 @@ impl Conn {
         match self.error.take() {
             Some(errno) => Err(errno),
             None if self.dead || self.ring_end != RingEnd::Open => Err(libc::EPIPE),
+            None if self.unix && self.peer_end == PeerEnd::Closed => Err(libc::EPIPE),
             None => Ok(self.window.saturating_sub(self.outbound.len())),
         }
     }
 
     /// Whether a send or a poll would end now.
     pub(super) fn is_writable(&self) -> bool {
-        self.error.is_some() || self.dead || self.ring_end != RingEnd::Open || self.outbound.len() < self.window
+        let gone = self.dead || (self.unix && self.peer_end == PeerEnd::Closed);
+        self.error.is_some() || gone || self.ring_end != RingEnd::Open || self.outbound.len() < self.window
     }
 
     /// Bytes were sent: a peer that is gone answers them with a reset.

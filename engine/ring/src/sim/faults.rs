@@ -51,6 +51,8 @@ pub struct FaultPlan {
     pub write_error: u32,
     /// A task finds the worker pool full, or no thread for it.
     pub run_error: u32,
+    /// A program cannot be started.
+    pub spawn_error: u32,
     /// A file operation goes to a slow disk, or a task to a slow worker, for up to [`Self::slow_ns_max`].
     pub slow_file: u32,
     /// The longest time on a slow disk, nanoseconds.
@@ -95,6 +97,7 @@ impl FaultPlan {
             measure_error: 0,
             write_error: 0,
             run_error: 0,
+            spawn_error: 0,
             slow_file: 0,
             slow_ns_max: 0,
             spurious_wake: 0,
@@ -122,6 +125,8 @@ impl FaultPlan {
         plan.late_ns_max = random.pick(&SPANS_NS);
         plan.wall_jump_s_max = random.pick(&[1, 60, 86_400, 400 * 86_400]);
         plan.tick_ns = random.pick(&[100, 1_000, 20_000, 1_000_000]);
+        // Drawn last: the older classes stay as their seeds drew them.
+        plan.spawn_error = draw(&mut random, &HARMFUL_CHANCES);
         plan
     }
 
@@ -131,6 +136,7 @@ impl FaultPlan {
         for class in self.harmful_mut() {
             *class = 0;
         }
+        self.spawn_error = 0;
         self
     }
 

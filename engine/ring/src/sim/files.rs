@@ -32,6 +32,7 @@ pub(super) enum Node {
 struct Inode {
     node: Node,
     readable: bool,
+    executable: bool,
     modified: Wall,
     changed: Wall,
 }
@@ -60,6 +61,8 @@ pub(super) struct Files {
 
 /// The inode of `/`.
 const TOP: usize = 0;
+/// In place of a root's number: a spool, which stands beneath none.
+const SPOOL: usize = usize::MAX;
 /// Longest name in a directory, as on most Linux file systems (NAME_MAX).
 const NAME_BYTES_MAX: usize = 255;
 /// Links followed in one path (MAXSYMLINKS).
@@ -80,7 +83,13 @@ struct Walk {
 
 impl Files {
     pub(super) fn new(now: Wall) -> Self {
-        let top = Inode { node: Node::Directory(BTreeMap::new()), readable: true, modified: now, changed: now };
+        let top = Inode {
+            node: Node::Directory(BTreeMap::new()),
+            readable: true,
+            executable: false,
+            modified: now,
+            changed: now,
+        };
         Self { inodes: vec![top], roots: Vec::new(), open: Vec::new() }
     }
 
@@ -174,6 +183,7 @@ impl Files {
         FileStat {
             kind: entry.node.kind(),
             size: entry.node.size(),
+            executable: entry.executable,
             modified_s: entry.modified.secs as i64,
             modified_ns: entry.modified.nanos,
             changed_s: entry.changed.secs as i64,
@@ -190,6 +200,30 @@ impl Files {
             // Nobody writes into it.
             Node::Special(_) | Node::Link(_) => Ok(0),
         }
+    }
+
+    /// An empty file without a name, open.
+    pub(super) fn make_spool(&mut self, now: Wall) -> u32 {
+        let node = Node::Regular(Content::Bytes(Vec::new()));
+        self.inodes.push(Inode { node, readable: true, executable: false, modified: now, changed: now });
+        let inode = self.inodes.len() - 1;
+        self.open.push(OpenFile { inode, root: SPOOL, open: true, closing: false, in_flight: 0 });
+        self.open.len() as u32 - 1
+    }
+
+    pub(super) fn is_spool(&self, file: u32) -> bool {
+        self.open[file as usize].root == SPOOL
+    }
+
+    /// Writes into a spool; a hole before it is zeros.
+    pub(super) fn store(&mut self, file: u32, offset: u64, bytes: &[u8]) {
+        let inode = self.open[file as usize].inode;
+        let Node::Regular(Content::Bytes(held)) = &mut self.inodes[inode].node else {
+            unreachable!("a spool is bytes")
+        };
+        let (start, end) = (offset as usize, offset as usize + bytes.len());
+        held.resize(held.len().max(end), 0);
+        held[start..end].copy_from_slice(bytes);
     }
 
     pub(super) fn list(&self, file: u32) -> Result<Listing, FileError> {
@@ -235,7 +269,7 @@ impl Files {
     /// Puts a node at `path`, in place of what stood there, making the directories on the way.
     pub(super) fn put(&mut self, path: &[u8], node: Node, now: Wall) {
         let inode = self.inodes.len();
-        self.inodes.push(Inode { node, readable: true, modified: now, changed: now });
+        self.inodes.push(Inode { node, readable: true, executable: false, modified: now, changed: now });
         self.enter(path, inode, now);
     }
 
@@ -256,7 +290,7 @@ impl Files {
         }
         let child = self.inodes.len();
         let node = Node::Directory(BTreeMap::new());
-        self.inodes.push(Inode { node, readable: true, modified: now, changed: now });
+        self.inodes.push(Inode { node, readable: true, executable: false, modified: now, changed: now });
         self.names_mut(at, now).insert(name.to_vec(), child);
         child
     }
@@ -308,6 +342,11 @@ impl Files {
         let inode = self.node_at(path);
         self.inodes[inode].readable = readable;
         self.inodes[inode].changed = now;
+    }
+
+    pub(super) fn set_executable(&mut self, path: &[u8]) {
+        let inode = self.node_at(path);
+        self.inodes[inode].executable = true;
     }
 
     pub(super) fn set_modified(&mut self, path: &[u8], modified: Wall, now: Wall) {

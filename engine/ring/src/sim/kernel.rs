@@ -29,7 +29,7 @@ pub(super) struct Kernel {
     pub(super) transfers: Transfers,
     pub(super) random: Random,
     pub(super) limits: RingLimits,
-    ledger: Rc<Ledger>,
+    pub(super) ledger: Rc<Ledger>,
     submitted: Vec<u32>,
     events: BinaryHeap<Reverse<Event>>,
     events_made: u64,
@@ -122,7 +122,7 @@ impl Kernel {
                 assert!(waiting.is_none(), "a second accept on listener {}", listener.0);
                 *waiting = Some(op);
             }
-            Work::Recv { socket, .. } => {
+            Work::Recv { socket, .. } | Work::Discard { socket, .. } => {
                 let waiting = &mut network.conns[socket.0 as usize].waiting.recv;
                 assert!(waiting.is_none(), "a second receive on socket {}", socket.0);
                 *waiting = Some(op);
@@ -135,6 +135,16 @@ impl Kernel {
             Work::Poll { socket } => {
                 let waiting = &mut network.conns[socket.0 as usize].waiting.poll;
                 assert!(waiting.is_none(), "a second poll on socket {}", socket.0);
+                *waiting = Some(op);
+            }
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } => {
+                let waiting = &mut world.programs.pipes[pipe.0 as usize].waiting;
+                assert!(waiting.is_none(), "a second operation on pipe {}", pipe.0);
+                *waiting = Some(op);
+            }
+            Work::AwaitExit { child } => {
+                let waiting = &mut world.programs.processes[child.0 as usize].waiting;
+                assert!(waiting.is_none(), "program {} is awaited twice", child.0);
                 *waiting = Some(op);
             }
             _ => {}
@@ -150,7 +160,12 @@ impl Kernel {
             Work::Recv { socket, multishot } => {
                 conn(socket).arrival() != Arrival::Nothing || (multishot && !self.provided.has_free())
             }
+            Work::Discard { socket, .. } => conn(socket).arrival() != Arrival::Nothing,
             Work::Send { socket, .. } | Work::Poll { socket } => conn(socket).is_writable(),
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } => {
+                world.programs.pipes[pipe.0 as usize].is_ready()
+            }
+            Work::AwaitExit { child } => world.programs.processes[child.0 as usize].exit.is_some(),
             _ => true,
         }
     }
@@ -201,6 +216,22 @@ impl Kernel {
             }
         }
         world.network.changed_conns.clear();
+        self.look_at_programs(world);
+    }
+
+    /// Lets programs go on, and schedules what waited for them.
+    fn look_at_programs(&mut self, world: &mut World) {
+        world.programs.run(world.clock.nanos());
+        for pipe in std::mem::take(&mut world.programs.changed_pipes) {
+            if let Some(op) = world.programs.pipes[pipe as usize].waiting {
+                self.schedule_if_ready(world, op);
+            }
+        }
+        for process in std::mem::take(&mut world.programs.changed_processes) {
+            if let Some(op) = world.programs.processes[process as usize].waiting {
+                self.schedule_if_ready(world, op);
+            }
+        }
     }
 
     /// Carries out what is due, letting time pass until a completion is there or the wait is over.
@@ -211,11 +242,12 @@ impl Kernel {
                 let token = OpToken::new(OpKind::Wake, 0, 0);
                 self.post(Completion { token, outcome: Outcome::Woken, more: false }, Busy::Nothing);
             }
+            self.look_at_programs(world);
             self.run_due(world);
             if !self.done.is_empty() || self.random.chance(world.plan.spurious_wake) {
                 return;
             }
-            match (self.next_event_ns(), limit) {
+            match (self.next_event_ns(world), limit) {
                 (Some(next), Some(limit)) if next > limit => return self.time_out(world, limit),
                 (Some(next), _) => world.clock.advance_to(next),
                 (None, Some(limit)) => return self.time_out(world, limit),
@@ -231,8 +263,10 @@ impl Kernel {
         world.clock.advance_to(limit + late_ns);
     }
 
-    fn next_event_ns(&self) -> Option<u64> {
-        self.events.peek().map(|Reverse(event)| event.at_ns)
+    /// When the next operation is due or the next program goes on.
+    fn next_event_ns(&self, world: &World) -> Option<u64> {
+        let due = self.events.peek().map(|Reverse(event)| event.at_ns);
+        due.into_iter().chain(world.programs.next_wake()).min()
     }
 
     fn run_due(&mut self, world: &mut World) {
@@ -264,16 +298,22 @@ impl Kernel {
         let network = &mut world.network;
         match flying.work {
             Work::Accept { listener } => network.listeners[usize::from(listener.0)].accept = None,
-            Work::Recv { socket, .. } => network.conns[socket.0 as usize].waiting.recv = None,
+            Work::Recv { socket, .. } | Work::Discard { socket, .. } => {
+                network.conns[socket.0 as usize].waiting.recv = None;
+            }
             Work::Send { socket, .. } => network.conns[socket.0 as usize].waiting.send = None,
             Work::Poll { socket } => network.conns[socket.0 as usize].waiting.poll = None,
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } => {
+                world.programs.pipes[pipe.0 as usize].waiting = None;
+            }
+            Work::AwaitExit { child } => world.programs.processes[child.0 as usize].waiting = None,
             _ => {}
         }
         flying
     }
 
     fn hand_out(&mut self, world: &mut World, batch: &mut Batch) {
-        world.idle = self.done.is_empty() && self.events.is_empty();
+        world.idle = self.done.is_empty() && self.next_event_ns(world).is_none();
         let mut number = batch.room().min(BATCH_MAX).min(self.done.len());
         if number > 1 && self.random.chance(world.plan.split_batch) {
             number = self.random.between(1, number as u64) as usize;
@@ -300,6 +340,7 @@ fn release(world: &mut World, busy: Busy) {
         Busy::Nothing => {}
         Busy::Socket(socket) => world.network.conns[socket as usize].in_flight -= 1,
         Busy::File(file) => world.files.open[file as usize].in_flight -= 1,
+        Busy::Pipe(pipe) => world.programs.pipes[pipe as usize].in_flight -= 1,
     }
 }
 
@@ -309,7 +350,12 @@ impl Drop for Kernel {
             match completion.outcome {
                 Outcome::Received(Ok(Some(lease))) => _ = lease.into_index(),
                 Outcome::Sent(_, slot) => _ = slot.into_index(),
-                Outcome::Streamed(_, transfer) | Outcome::Read(_, transfer) | Outcome::Written(_, transfer) => {
+                Outcome::Streamed(_, transfer)
+                | Outcome::Read(_, transfer)
+                | Outcome::Written(_, transfer)
+                | Outcome::Stored(_, transfer)
+                | Outcome::PipeRead(_, transfer)
+                | Outcome::PipeWritten(_, transfer) => {
                     _ = transfer.into_index();
                 }
                 _ => {}

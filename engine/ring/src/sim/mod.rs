@@ -21,6 +21,8 @@ mod ops;
 mod outside;
 mod perform;
 mod perform_files;
+mod perform_programs;
+mod programs;
 mod random;
 mod slots;
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub use content::Content;
 pub use faults::FaultPlan;
 pub use files::Special;
 pub use outside::{Outside, PeerId, TIMESTAMP_GRANULE_NS};
+pub use programs::Step;
 pub use random::Random;
 
 use std::cell::RefCell;
@@ -47,7 +50,7 @@ use crate::Ring;
 use crate::buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
 use crate::completion::Batch;
 use crate::limits::RingLimits;
-use crate::op::{FileId, FileStat, ListenerId, Op, Peer, Socket};
+use crate::op::{ChildId, FileId, FileStat, ListenerId, Op, Peer, Socket};
 use crate::outcome::{AcceptError, FileError, RingLost};
 use crate::time::{Deadline, Instant, Wall};
 use crate::token::OpToken;
@@ -229,6 +232,12 @@ impl Ring for SimRing {
         self.kernel.transfers.bytes_mut(transfer)
     }
 
+    fn kill(&mut self, child: ChildId) {
+        let world = &mut *self.world.borrow_mut();
+        world.note("kill", &[u64::from(child.0)]);
+        world.programs.kill(child.0);
+    }
+
     fn measure(&mut self, file: FileId) -> Result<FileStat, FileError> {
         let world = self.world.borrow();
         assert!(world.files.open[file.0 as usize].open, "file {} is closed", file.0);
@@ -241,11 +250,17 @@ impl Ring for SimRing {
     fn peer(&self, socket: Socket) -> Peer {
         let world = self.world.borrow();
         let conn = world.network.socket(socket.0);
-        if conn.is_connected() { Peer::Ip(conn.remote) } else { Peer::Unknown }
+        match conn.is_connected() {
+            true if conn.unix => Peer::Unix,
+            true => Peer::Ip(conn.remote),
+            false => Peer::Unknown,
+        }
     }
 
     fn local(&self, socket: Socket) -> Peer {
-        Peer::Ip(self.world.borrow().network.socket(socket.0).local)
+        let world = self.world.borrow();
+        let conn = world.network.socket(socket.0);
+        if conn.unix { Peer::Unix } else { Peer::Ip(conn.local) }
     }
 
     fn refuse_new(&mut self, listener: ListenerId) {

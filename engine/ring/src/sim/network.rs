@@ -14,9 +14,16 @@ pub(super) struct Listener {
     pub(super) closed: bool,
 }
 
+/// Where somebody outside listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Ip(SocketAddr),
+    Unix(Vec<u8>),
+}
+
 /// A listening socket of the outside, for connects of the ring.
 struct Remote {
-    address: SocketAddr,
+    place: Place,
     arrived: VecDeque<u32>,
 }
 
@@ -87,24 +94,45 @@ impl Network {
     /// The ring connects to the outside; `None` if nobody listens there.
     pub(super) fn connect_out(&mut self, to: SocketAddr, from: Option<SocketAddr>) -> Option<u32> {
         let index = self.conns.len() as u32;
-        let local = from.unwrap_or_else(|| self.next_address());
-        let remote = self.remotes.iter_mut().find(|remote| remote.address == to)?;
-        remote.arrived.push_back(index);
+        let any = self.next_address();
+        let mut local = from.unwrap_or(any);
+        if local.port() == 0 {
+            local.set_port(any.port());
+        }
+        self.arrive(&Place::Ip(to))?;
         self.conns.push(Conn::new(to, local, RingEnd::Open, self.peer_window));
         Some(index)
     }
 
-    pub(super) fn listen_outside(&mut self, address: SocketAddr) {
-        assert!(self.remotes.iter().all(|remote| remote.address != address), "{address} is taken");
-        self.remotes.push(Remote { address, arrived: VecDeque::new() });
+    /// The ring connects to a Unix path; `None` if nobody listens there.
+    pub(super) fn connect_out_unix(&mut self, path: &[u8]) -> Option<u32> {
+        let index = self.conns.len() as u32;
+        self.arrive(&Place::Unix(path.to_vec()))?;
+        let nowhere = self.next_address();
+        let mut conn = Conn::new(nowhere, nowhere, RingEnd::Open, self.peer_window);
+        conn.unix = true;
+        self.conns.push(conn);
+        Some(index)
     }
 
-    pub(super) fn accept_outside(&mut self, address: SocketAddr) -> Option<u32> {
-        self.remotes.iter_mut().find(|remote| remote.address == address)?.arrived.pop_front()
+    /// The next connection arrives at who listens there.
+    fn arrive(&mut self, place: &Place) -> Option<()> {
+        let index = self.conns.len() as u32;
+        self.remotes.iter_mut().find(|remote| remote.place == *place)?.arrived.push_back(index);
+        Some(())
     }
 
-    pub(super) fn stop_outside(&mut self, address: SocketAddr) {
-        self.remotes.retain(|remote| remote.address != address);
+    pub(super) fn listen_outside(&mut self, place: Place) {
+        assert!(self.remotes.iter().all(|remote| remote.place != place), "{place:?} is taken");
+        self.remotes.push(Remote { place, arrived: VecDeque::new() });
+    }
+
+    pub(super) fn accept_outside(&mut self, place: &Place) -> Option<u32> {
+        self.remotes.iter_mut().find(|remote| remote.place == *place)?.arrived.pop_front()
+    }
+
+    pub(super) fn stop_outside(&mut self, place: &Place) {
+        self.remotes.retain(|remote| remote.place != *place);
     }
 
     /// Closes a listener; who waits in its queue is reset.

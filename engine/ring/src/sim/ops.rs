@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use slab::Slab;
 
-use crate::buffer::{SendSlot, Transfer};
-use crate::op::{FileId, ListenerId, RootId, SinkId, Socket, Task};
+use crate::buffer::{BlobId, SendSlot, Transfer};
+use crate::launch::Launch;
+use crate::op::{ChildId, FileId, ListenerId, PipeId, RootId, SinkId, Socket, Task};
 use crate::token::{OpKind, OpToken};
 
 /// An operation that the simulated kernel holds.
@@ -37,6 +38,17 @@ pub(super) enum Work {
     Write { sink: SinkId, transfer: Transfer, start: u32, end: u32, mark: u64 },
     Connect { to: SocketAddr, from: Option<SocketAddr> },
     Run { task: Task },
+    ConnectUnix { path: Box<[u8]> },
+    Discard { socket: Socket, len: u32 },
+    Post { socket: Socket, blob: BlobId, len: u32 },
+    Spool,
+    Store { file: FileId, offset: u64, transfer: Transfer, start: u32, end: u32, mark: u64 },
+    Spawn { launch: Launch },
+    AwaitExit { child: ChildId },
+    Reap { child: ChildId },
+    ReadPipe { pipe: PipeId, len: u32, transfer: Transfer },
+    WritePipe { pipe: PipeId, transfer: Transfer, start: u32, end: u32, mark: u64 },
+    ClosePipe { pipe: PipeId },
 }
 
 /// The descriptor that an operation keeps busy.
@@ -45,38 +57,63 @@ pub(super) enum Busy {
     Nothing,
     Socket(u32),
     File(u32),
+    Pipe(u32),
 }
 
 impl Work {
     pub(super) fn busy(&self) -> Busy {
         match self {
             Work::Recv { socket, .. }
+            | Work::Discard { socket, .. }
             | Work::Send { socket, .. }
             | Work::Stream { socket, .. }
             | Work::Poll { socket }
             | Work::Shutdown { socket }
             | Work::Close { socket } => Busy::Socket(socket.0),
-            Work::CloseFile { file } | Work::Read { file, .. } | Work::List { file } => Busy::File(file.0),
+            Work::CloseFile { file } | Work::Read { file, .. } | Work::List { file } | Work::Store { file, .. } => {
+                Busy::File(file.0)
+            }
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } | Work::ClosePipe { pipe } => Busy::Pipe(pipe.0),
             Work::Accept { .. }
             | Work::Cancel { .. }
             | Work::Open { .. }
             | Work::Write { .. }
             | Work::Connect { .. }
+            | Work::ConnectUnix { .. }
+            | Work::Post { .. }
+            | Work::Spool
+            | Work::Spawn { .. }
+            | Work::AwaitExit { .. }
+            | Work::Reap { .. }
             | Work::Run { .. } => Busy::Nothing,
         }
     }
 
-    /// Whether a disk or a worker takes its time over it.
+    /// Whether a disk, a worker or a launcher takes its time over it.
     pub(super) fn may_be_slow(&self) -> bool {
-        let file = matches!(self, Work::Open { .. } | Work::Read { .. } | Work::List { .. } | Work::Write { .. });
-        file || matches!(self, Work::Run { .. })
+        matches!(
+            self,
+            Work::Open { .. }
+                | Work::Read { .. }
+                | Work::List { .. }
+                | Work::Write { .. }
+                | Work::Spool
+                | Work::Store { .. }
+                | Work::Spawn { .. }
+                | Work::Run { .. }
+        )
     }
 
     /// Drops the operation of a ring that is dropped itself: its handles come back to nobody.
     pub(super) fn forget(self) {
         match self {
             Work::Send { slot, .. } => _ = slot.into_index(),
-            Work::Stream { transfer, .. } | Work::Read { transfer, .. } | Work::Write { transfer, .. } => {
+            Work::Stream { transfer, .. }
+            | Work::Read { transfer, .. }
+            | Work::Write { transfer, .. }
+            | Work::Store { transfer, .. }
+            | Work::ReadPipe { transfer, .. }
+            | Work::WritePipe { transfer, .. } => {
                 _ = transfer.into_index();
             }
             _ => {}
@@ -86,13 +123,24 @@ impl Work {
 
 /// Kinds of which a token slot has at most one in flight, and which can be cancelled.
 fn is_exclusive(kind: OpKind) -> bool {
-    !matches!(kind, OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::Cancel | OpKind::Wake)
+    !matches!(
+        kind,
+        OpKind::Post
+            | OpKind::Shutdown
+            | OpKind::Close
+            | OpKind::CloseFile
+            | OpKind::ClosePipe
+            | OpKind::Cancel
+            | OpKind::Wake
+    )
 }
 
-/// Whether two kinds exclude one another on a token slot: a ring may keep one transfer buffer for each.
+/// Whether two kinds exclude one another on a token slot: a ring may keep one transfer buffer and one program for each.
 fn collide(one: OpKind, other: OpKind) -> bool {
-    let lends_transfer = |kind| matches!(kind, OpKind::Stream | OpKind::Read | OpKind::Write);
-    one == other || (lends_transfer(one) && lends_transfer(other))
+    use OpKind::{Read, ReadPipe, Reap, Spawn, Store, Stream, Write, WritePipe};
+    let lends_transfer = |kind| matches!(kind, Stream | Read | Write | Store | ReadPipe | WritePipe);
+    let holds_program = |kind| matches!(kind, Spawn | Reap);
+    one == other || (lends_transfer(one) && lends_transfer(other)) || (holds_program(one) && holds_program(other))
 }
 
 /// All operations in flight.

@@ -8,6 +8,8 @@ use super::conn::{Conn, PeerState};
 use super::content::Content;
 use super::faults::FaultPlan;
 use super::files::{Node, Special};
+use super::network::Place;
+use super::programs::Step;
 use super::trace::fingerprint;
 use super::world::World;
 use crate::op::{FileStat, ListenerId, SinkId};
@@ -55,17 +57,34 @@ impl Outside {
 
     /// Somebody outside listens at `address`; connects of the ring to anywhere else are refused.
     pub fn listen(&self, address: SocketAddr) {
-        self.world().network.listen_outside(address);
+        self.world().network.listen_outside(Place::Ip(address));
     }
 
     /// The next connection that the ring made to `address`.
     pub fn accept(&self, address: SocketAddr) -> Option<PeerId> {
-        self.world().network.accept_outside(address).map(PeerId)
+        self.world().network.accept_outside(&Place::Ip(address)).map(PeerId)
+    }
+
+    /// A peer connects through a Unix socket; [`PeerState::Refused`] if nobody listens.
+    pub fn connect_unix(&self, listener: ListenerId) -> PeerId {
+        let peer = self.connect(listener);
+        conn(&mut self.world(), peer).unix = true;
+        peer
+    }
+
+    /// Somebody outside listens at a Unix path.
+    pub fn listen_unix(&self, path: impl AsRef<[u8]>) {
+        self.world().network.listen_outside(Place::Unix(path.as_ref().to_vec()));
+    }
+
+    /// The next connection that the ring made to a Unix path.
+    pub fn accept_unix(&self, path: impl AsRef<[u8]>) -> Option<PeerId> {
+        self.world().network.accept_outside(&Place::Unix(path.as_ref().to_vec())).map(PeerId)
     }
 
     /// Nobody listens at `address` any more.
     pub fn stop_listening(&self, address: SocketAddr) {
-        self.world().network.stop_outside(address);
+        self.world().network.stop_outside(&Place::Ip(address));
     }
 
     /// The peer sends. As many bytes leave as the ring's side has room for
@@ -163,6 +182,14 @@ impl Outside {
     /// A regular file, in place of what stood there (a new inode, as rename does); directories are made on the way.
     pub fn put_file(&self, path: impl AsRef<[u8]>, content: impl Into<Content>) {
         self.put(path.as_ref(), Node::Regular(content.into()));
+    }
+
+    /// A program, in place of what stood there: an executable file, and what it does when it is started.
+    pub fn put_program(&self, path: impl AsRef<[u8]>, steps: Vec<Step>) {
+        self.put_file(path.as_ref(), b"#!program");
+        let mut world = self.world();
+        world.files.set_executable(path.as_ref());
+        world.programs.know(path.as_ref(), steps);
     }
 
     /// A symbolic link, in place of what stood there.

@@ -1,16 +1,19 @@
 //! Carrying operations out, once they are due: sockets, cancels, and what ends an operation.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use super::buffers::count;
 use super::conn::{Arrival, RingEnd};
 use super::kernel::Kernel;
 use super::ops::{Busy, Flying, Work};
 use super::trace::{ValueHasher, fingerprint};
 use super::world::World;
-use crate::buffer::Lease;
+use crate::buffer::{BlobId, Lease};
 use crate::completion::{Completion, Outcome};
 use crate::op::{Socket, Task};
-use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, RunError, SendError};
+use crate::outcome::{
+    AcceptError, ChildError, ConnectError, FileError, PipeError, RecvError, RunError, SendError, SpawnError,
+};
 use crate::token::OpToken;
 
 impl Kernel {
@@ -24,6 +27,11 @@ impl Kernel {
             Work::Accept { listener } => self.accept(world, op, listener.0),
             Work::Recv { socket, multishot } => self.receive(world, op, socket, multishot),
             Work::Send { socket, .. } => self.send(world, op, socket),
+            Work::Discard { socket, len } => self.discard(world, op, socket, len),
+            Work::Post { socket, blob, len } => self.carry_out_post(world, op, socket, blob, len),
+            Work::ReadPipe { pipe, .. } => self.read_pipe(world, op, pipe),
+            Work::WritePipe { pipe, .. } => self.write_pipe(world, op, pipe),
+            Work::AwaitExit { child } => self.await_exit(world, op, child),
             Work::Poll { socket } => self.poll(world, op, socket),
             _ => self.carry_out(world, op),
         }
@@ -42,6 +50,11 @@ impl Kernel {
                 let failure = failed.then(|| self.random.pick(&CONNECT_FAULTS));
                 Outcome::Connected(failure.map_or_else(|| connect(world, to, from), Err))
             }
+            Work::ConnectUnix { path } => {
+                let failed = self.random.chance(world.plan.connect_error);
+                let failure = failed.then(|| self.random.pick(&CONNECT_FAULTS));
+                Outcome::Connected(failure.map_or_else(|| connect_unix(world, &path), Err))
+            }
             Work::Stream { socket, transfer, start, end, mark } => {
                 let result = self.stream(world, socket, self.transfers.range(&transfer, start, end).len());
                 if let Ok(sent) = result {
@@ -57,9 +70,32 @@ impl Kernel {
                 let failure = failed.then(|| self.random.pick(&RUN_FAULTS));
                 Outcome::Ran(failure.map_or_else(|| run(task), Err))
             }
+            work @ (Work::Spool
+            | Work::Store { .. }
+            | Work::Spawn { .. }
+            | Work::Reap { .. }
+            | Work::ClosePipe { .. }) => self.carry_out_program_work(world, work),
             work => self.carry_out_file_work(world, work),
         };
         self.post(Completion { token: flying.token, outcome, more: false }, busy);
+    }
+
+    /// A socket has room for everything that is posted; that nobody reads is the window's matter.
+    fn carry_out_post(&mut self, world: &mut World, op: u32, socket: Socket, blob: BlobId, len: u32) {
+        self.break_perhaps(world, socket);
+        let flying = self.take_out(world, op);
+        match world.network.conns[socket.0 as usize].room() {
+            Ok(_) => {
+                let bytes = &self.slots.blob(blob)[..len as usize];
+                world.network.conns[socket.0 as usize].outbound.extend(bytes);
+                after_send(world, socket);
+                count(&self.ledger.operations, -1);
+            }
+            Err(errno) => {
+                let outcome = Outcome::PostFailed(SendError::Broken(errno));
+                self.post(Completion { token: flying.token, outcome, more: false }, Busy::Nothing);
+            }
+        }
     }
 
     fn accept(&mut self, world: &mut World, op: u32, listener: u16) {
@@ -127,6 +163,24 @@ impl Kernel {
         self.deliver(world, op, Outcome::Received(Ok(lease)), ends);
     }
 
+    fn discard(&mut self, world: &mut World, op: u32, socket: Socket, len: u32) {
+        self.break_perhaps(world, socket);
+        let outcome = match world.network.conns[socket.0 as usize].arrival() {
+            Arrival::Nothing => return,
+            Arrival::Bytes(there) => {
+                let len = self.shorten(world.plan.short_recv, there.min(len as usize));
+                world.network.conns[socket.0 as usize].inbound.drain(..len);
+                Ok(len as u32)
+            }
+            Arrival::End => Ok(0),
+            Arrival::Error(errno) => {
+                world.network.conns[socket.0 as usize].clear_error();
+                Err(RecvError::Broken(errno))
+            }
+        };
+        self.deliver(world, op, Outcome::Discarded(outcome), true);
+    }
+
     fn send(&mut self, world: &mut World, op: u32, socket: Socket) {
         self.break_perhaps(world, socket);
         let room = match world.network.conns[socket.0 as usize].room() {
@@ -166,7 +220,7 @@ impl Kernel {
     }
 
     /// Posts what an operation that may stay armed has to say, and ends or re-arms it.
-    fn deliver(&mut self, world: &mut World, op: u32, outcome: Outcome, ends: bool) {
+    pub(super) fn deliver(&mut self, world: &mut World, op: u32, outcome: Outcome, ends: bool) {
         let flying = &self.ops.table[op as usize];
         let (token, busy) = (flying.token, flying.work.busy());
         self.post(Completion { token, outcome, more: !ends }, busy);
@@ -230,9 +284,31 @@ impl Kernel {
                 self.transfers.landed(&transfer);
                 Outcome::Written(Err(FileError::Cancelled), transfer)
             }
-            Work::Connect { .. } => Outcome::Connected(Err(ConnectError::Cancelled)),
             Work::Run { .. } => Outcome::Ran(Err(RunError::Cancelled)),
-            Work::Shutdown { .. } | Work::Close { .. } | Work::CloseFile { .. } | Work::Cancel { .. } => {
+            Work::Connect { .. } | Work::ConnectUnix { .. } => Outcome::Connected(Err(ConnectError::Cancelled)),
+            Work::Discard { .. } => Outcome::Discarded(Err(RecvError::Cancelled)),
+            Work::Post { .. } => Outcome::PostFailed(SendError::Cancelled),
+            Work::Spool => Outcome::Spooled(Err(FileError::Cancelled)),
+            Work::Store { transfer, .. } => {
+                self.transfers.landed(&transfer);
+                Outcome::Stored(Err(FileError::Cancelled), transfer)
+            }
+            Work::Spawn { .. } => Outcome::Spawned(Err(SpawnError::Cancelled)),
+            Work::AwaitExit { .. } => Outcome::Exited(Err(ChildError::Cancelled)),
+            Work::ReadPipe { transfer, .. } => {
+                self.transfers.landed(&transfer);
+                Outcome::PipeRead(Err(PipeError::Cancelled), transfer)
+            }
+            Work::WritePipe { transfer, .. } => {
+                self.transfers.landed(&transfer);
+                Outcome::PipeWritten(Err(PipeError::Cancelled), transfer)
+            }
+            Work::Reap { .. }
+            | Work::ClosePipe { .. }
+            | Work::Shutdown { .. }
+            | Work::Close { .. }
+            | Work::CloseFile { .. }
+            | Work::Cancel { .. } => {
                 unreachable!("these are never found by a cancel")
             }
         };
@@ -292,6 +368,9 @@ fn connect(world: &mut World, to: SocketAddr, from: Option<SocketAddr>) -> Resul
     if !world.has_descriptor() {
         return Err(ConnectError::DescriptorLimit);
     }
+    if from.is_some_and(|from| !is_ours(from.ip())) {
+        return Err(ConnectError::AddressUnavailable);
+    }
     let conn = world.network.connect_out(to, from).ok_or(ConnectError::Refused)?;
     world.descriptors += 1;
     Ok(Socket(conn))
@@ -300,6 +379,20 @@ fn connect(world: &mut World, to: SocketAddr, from: Option<SocketAddr>) -> Resul
 /// The world stands still while a task runs: what it does is done at one instant.
 fn run(task: Task) -> Result<(), RunError> {
     if task.run() { Ok(()) } else { Err(RunError::Panicked) }
+}
+
+fn connect_unix(world: &mut World, path: &[u8]) -> Result<Socket, ConnectError> {
+    if !world.has_descriptor() {
+        return Err(ConnectError::DescriptorLimit);
+    }
+    let conn = world.network.connect_out_unix(path).ok_or(ConnectError::Refused)?;
+    world.descriptors += 1;
+    Ok(Socket(conn))
+}
+
+/// Whether this machine has an address: the loopback ones, and those that connections are made from.
+fn is_ours(ip: IpAddr) -> bool {
+    ip.is_loopback() || matches!(ip, IpAddr::V4(v4) if v4.octets()[0] == 10)
 }
 
 /// What a completion says, as a number for the trace.
@@ -311,11 +404,16 @@ pub(super) fn digest(completion: &Completion) -> u64 {
         Outcome::Ready(result) => ValueHasher::of(result),
         Outcome::Done => 0,
         Outcome::Cancelled(found) => ValueHasher::of(found),
-        Outcome::Opened(result) => ValueHasher::of(result),
-        Outcome::Read(result, _) | Outcome::Written(result, _) => ValueHasher::of(result),
+        Outcome::Opened(result) | Outcome::Spooled(result) => ValueHasher::of(result),
+        Outcome::Read(result, _) | Outcome::Written(result, _) | Outcome::Stored(result, _) => ValueHasher::of(result),
         Outcome::Listed(result) => ValueHasher::of(&result.as_ref().map(|listing| listing.entries.len())),
         Outcome::Connected(result) => ValueHasher::of(result),
         Outcome::Ran(result) => ValueHasher::of(result),
+        Outcome::PostFailed(error) => ValueHasher::of(error),
+        Outcome::Discarded(result) => ValueHasher::of(result),
+        Outcome::Spawned(result) => ValueHasher::of(result),
+        Outcome::Exited(result) => ValueHasher::of(result),
+        Outcome::PipeRead(result, _) | Outcome::PipeWritten(result, _) => ValueHasher::of(result),
         Outcome::Woken => 1,
     };
     hash ^ u64::from(completion.more)

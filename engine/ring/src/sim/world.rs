@@ -8,6 +8,7 @@ use super::clock::Clock;
 use super::faults::FaultPlan;
 use super::files::Files;
 use super::network::Network;
+use super::programs::Programs;
 use super::random::Random;
 use super::trace::Trace;
 
@@ -16,6 +17,7 @@ pub(super) struct World {
     pub(super) clock: Clock,
     pub(super) network: Network,
     pub(super) files: Files,
+    pub(super) programs: Programs,
     /// What each sink has taken.
     pub(super) sinks: Vec<Vec<u8>>,
     pub(super) plan: FaultPlan,
@@ -42,6 +44,7 @@ impl World {
             network: Network::new(&config.listeners, config.receive_window_bytes, config.peer_window_bytes),
             clock,
             files,
+            programs: Programs::default(),
             sinks: vec![Vec::new(); usize::from(config.sinks)],
             plan: config.plan,
             random,
@@ -80,6 +83,10 @@ impl World {
         leaks.extend(conns.map(|(index, conn)| format!("socket {index} from {} is open", conn.remote)));
         let files = self.files.open.iter().enumerate().filter(|(_, file)| file.open);
         leaks.extend(files.map(|(index, _)| format!("file {index} is open")));
+        let pipes = self.programs.pipes.iter().enumerate().filter(|(_, pipe)| pipe.open);
+        leaks.extend(pipes.map(|(index, _)| format!("pipe {index} is open")));
+        let processes = self.programs.processes.iter().enumerate().filter(|(_, process)| !process.reaped);
+        leaks.extend(processes.map(|(index, _)| format!("program {index} is not reaped")));
         leaks
     }
 }

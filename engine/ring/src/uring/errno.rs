@@ -1,6 +1,6 @@
 //! From errno to the outcome enums: the one place that knows both.
 
-use crate::outcome::{AcceptError, ConnectError, FileError, RecvError, SendError};
+use crate::outcome::{AcceptError, ConnectError, FileError, PipeError, RecvError, SendError, SpawnError};
 
 pub(super) fn accept(errno: i32) -> AcceptError {
     match errno {
@@ -41,11 +41,42 @@ pub(super) fn send(errno: i32) -> SendError {
 
 pub(super) fn connect(errno: i32) -> ConnectError {
     match errno {
-        libc::ECONNREFUSED => ConnectError::Refused,
+        // ENOENT: no Unix socket has that path.
+        libc::ECONNREFUSED | libc::ENOENT => ConnectError::Refused,
         libc::EADDRNOTAVAIL | libc::EADDRINUSE => ConnectError::AddressUnavailable,
         libc::EMFILE | libc::ENFILE => ConnectError::DescriptorLimit,
         libc::ECANCELED => ConnectError::Cancelled,
         other => ConnectError::Failed(other),
+    }
+}
+
+pub(super) fn pipe(errno: i32) -> PipeError {
+    match errno {
+        libc::EPIPE => PipeError::Closed,
+        libc::ECANCELED => PipeError::Cancelled,
+        other => PipeError::Failed(other),
+    }
+}
+
+/// Why a launch did not reach the launcher.
+pub(super) fn launch_sent(errno: i32) -> SpawnError {
+    match errno {
+        libc::ECANCELED => SpawnError::Cancelled,
+        libc::EMSGSIZE => SpawnError::TooLong,
+        libc::ENOMEM | libc::ENOBUFS => SpawnError::Exhausted,
+        _ => SpawnError::NoLauncher,
+    }
+}
+
+/// Why the launcher did not start a program.
+pub(super) fn spawn(errno: i32) -> SpawnError {
+    match errno {
+        libc::ENOENT | libc::ENOTDIR => SpawnError::NotFound,
+        libc::EACCES | libc::EPERM => SpawnError::Denied,
+        libc::ENOEXEC => SpawnError::NotExecutable,
+        libc::E2BIG => SpawnError::TooLong,
+        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE => SpawnError::Exhausted,
+        other => SpawnError::Failed(other),
     }
 }
 

@@ -61,6 +61,17 @@ pub(super) fn open_how() -> OpenHow {
     OpenHow::new().flags(flags as u64).resolve(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 }
 
+/// How a spool is made: without a name, for reading and writing.
+pub(super) const SPOOL_FLAGS: i32 = libc::O_TMPFILE | libc::O_RDWR | libc::O_CLOEXEC;
+
+/// A spool in memory, where the file system of the spools makes no files without names.
+pub(super) fn memory_spool() -> io::Result<OwnedFd> {
+    // SAFETY: the name is NUL-terminated and lives through the call.
+    let fd = check(unsafe { libc::memfd_create(c"slipring-spool".as_ptr(), libc::MFD_CLOEXEC) })?;
+    // SAFETY: `fd` was made by the call above and belongs to nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// A path on its way to the kernel.
 pub(super) struct OpenPath {
     bytes: [u8; PATH_BYTES_MAX],
@@ -115,6 +126,7 @@ fn file_stat(stat: &libc::stat) -> FileStat {
     FileStat {
         kind: kind_of(stat.st_mode),
         size: stat.st_size as u64,
+        executable: stat.st_mode & 0o111 != 0,
         modified_s: stat.st_mtime,
         modified_ns: stat.st_mtime_nsec as u32,
         changed_s: stat.st_ctime,

@@ -1,7 +1,9 @@
 //! The ring on io_uring, Linux 6.1 and later.
 
+mod children;
 mod errno;
 mod files;
+mod launcher;
 mod memory;
 pub mod null;
 pub mod process;
@@ -9,19 +11,25 @@ mod provided;
 mod queue;
 mod reap;
 mod setup;
+mod sink;
 mod slots;
 mod sockets;
 mod submit;
+mod unix;
 mod wake;
 mod workers;
 
+pub use launcher::{Launcher, LauncherOptions};
 pub use setup::{Features, SetupError, kernel_version};
+pub use sink::Sink;
 pub use sockets::{ListenOptions, Listener};
 pub use workers::{WorkerLimits, Workers};
 
 use std::collections::VecDeque;
+use std::ffi::CString;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,17 +40,18 @@ use slab::Slab;
 use crate::buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
 use crate::completion::{Batch, Completion};
 use crate::limits::RingLimits;
-use crate::op::{FileId, FileStat, ListenerId, Op, Peer, Socket};
+use crate::op::{ChildId, FileId, FileStat, ListenerId, Op, Peer, Socket};
 use crate::outcome::{AcceptError, FileError, RingLost};
 use crate::time::{Deadline, Instant, Wall};
 use crate::token::{OpKind, OpToken};
 use crate::{Ring, Waker};
+use children::Children;
 use files::{Lister, OpenPath, Root};
 use memory::Pool;
 use provided::ProvidedBuffers;
-use queue::Queue;
+use queue::{Gather, Queue};
 use slots::Slots;
-use sockets::RawAddress;
+use sockets::{Place, RawAddress};
 use wake::WakeState;
 use workers::Home;
 
@@ -54,19 +63,35 @@ pub struct UringConfig {
     /// Document roots, opened by [`UringRing::new`].
     pub roots: Vec<PathBuf>,
     /// Append-only outputs.
-    pub sinks: Vec<OwnedFd>,
+    pub sinks: Vec<Sink>,
     /// Bound sockets.
     pub listeners: Vec<Listener>,
     /// Congestion control of outgoing connections by name; the system's own if `None`.
     pub congestion: Option<String>,
     /// Who carries tasks out; rings may share a pool. Without one every task is refused.
     pub workers: Option<Workers>,
+    /// Where spools are made: a directory on a disk. Where its file system makes no files without names, they are memory.
+    pub spools: PathBuf,
+    /// This ring's channel to the [`Launcher`]; without one no program is started.
+    pub launcher: Option<OwnedFd>,
 }
+
+/// Where spools are made unless somebody says otherwise: what outlives a reboot is no memory file system.
+const SPOOLS: &str = "/var/tmp";
 
 impl UringConfig {
     /// A ring of these sizes with nothing to listen on, read or write.
     pub fn new(limits: RingLimits) -> Self {
-        Self { limits, roots: Vec::new(), sinks: Vec::new(), listeners: Vec::new(), congestion: None, workers: None }
+        Self {
+            limits,
+            roots: Vec::new(),
+            sinks: Vec::new(),
+            listeners: Vec::new(),
+            congestion: None,
+            workers: None,
+            spools: SPOOLS.into(),
+            launcher: None,
+        }
     }
 }
 
@@ -87,8 +112,10 @@ pub struct UringRing {
     holds: Vec<Holds>,
     listeners: Vec<Option<Listener>>,
     roots: Vec<Root>,
-    sinks: Vec<OwnedFd>,
+    sinks: Vec<Sink>,
     congestion: Option<String>,
+    spools: CString,
+    children: Children,
     wake: Arc<WakeState>,
     wake_read: Box<[u8; 8]>,
     lister: Option<Lister>,
@@ -105,11 +132,12 @@ pub struct UringRing {
 }
 
 /// Indices plus one of what a token slot's operations hold; 0 is nothing. Arrays, so that a large table is zero pages.
-type Holds = [u32; 4];
+type Holds = [u32; 5];
 const HOLDS_SLOT: usize = 0;
 const HOLDS_TRANSFER: usize = 1;
 const HOLDS_OPEN: usize = 2;
 const HOLDS_CONNECT: usize = 3;
+const HOLDS_CHILD: usize = 4;
 
 /// A connect in flight; its address stands still.
 struct Connecting {
@@ -126,7 +154,7 @@ impl UringRing {
     /// # Errors
     /// [`SetupError`] says which limit, sysctl or profile stood in the way and what to do.
     pub fn new(config: UringConfig) -> Result<Self, SetupError> {
-        let UringConfig { limits, roots, sinks, listeners, congestion, workers } = config;
+        let UringConfig { limits, roots, sinks, listeners, congestion, workers, spools, launcher } = config;
         let roots = open_roots(roots)?;
         let (ring, mut features) = setup::build(&limits)?;
         setup::check_operations(&ring)?;
@@ -150,13 +178,15 @@ impl UringRing {
             opens_free: (0..limits.opens).rev().collect(),
             opens_waiting: VecDeque::new(),
             connects: Slab::new(),
-            holds: vec![[0; 4]; limits.token_slots as usize],
+            holds: vec![[0; 5]; limits.token_slots as usize],
             listeners: listeners.into_iter().map(Some).collect(),
             roots,
             sinks,
             congestion,
             home: Arc::new(Home::new(wake.clone())),
             workers,
+            spools: CString::new(spools.into_os_string().into_vec()).unwrap_or_default(),
+            children: Children::new(launcher),
             wake,
             wake_read: Box::new([0; 8]),
             lister: None,
@@ -168,6 +198,7 @@ impl UringRing {
             wall: Wall::default(),
         };
         ring.arm_wake();
+        ring.listen_to_launcher();
         ring.read_clocks();
         Ok(ring)
     }
@@ -175,6 +206,28 @@ impl UringRing {
     /// What the kernel accepted.
     pub fn features(&self) -> Features {
         self.features
+    }
+
+    fn wait_with(
+        &mut self,
+        gather: Option<Gather>,
+        until: Option<Deadline>,
+        batch: &mut Batch,
+    ) -> Result<(), RingLost> {
+        self.provided.publish();
+        let idle = self.ready.is_empty() && !self.queue.has_completions();
+        let wait = match until {
+            _ if !idle => Some(Duration::ZERO),
+            Some(until) if until != Deadline::NEVER => {
+                self.read_clocks();
+                Some(until.until(self.now))
+            }
+            _ => None,
+        };
+        self.queue.enter(wait, gather)?;
+        self.reap(batch);
+        self.read_clocks();
+        Ok(())
     }
 
     fn arm_wake(&mut self) {
@@ -204,20 +257,19 @@ impl Ring for UringRing {
     }
 
     fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost> {
-        self.provided.publish();
-        let idle = self.ready.is_empty() && !self.queue.has_completions();
-        let wait = match until {
-            _ if !idle => Some(Duration::ZERO),
-            Some(until) if until != Deadline::NEVER => {
-                self.read_clocks();
-                Some(until.until(self.now))
-            }
-            _ => None,
-        };
-        self.queue.enter(wait)?;
-        self.reap(batch);
-        self.read_clocks();
-        Ok(())
+        self.wait_with(None, until, batch)
+    }
+
+    fn wait_to_gather(
+        &mut self,
+        least: u32,
+        within: Duration,
+        until: Option<Deadline>,
+        batch: &mut Batch,
+    ) -> Result<(), RingLost> {
+        let within_us = u32::try_from(within.as_micros()).unwrap_or(u32::MAX);
+        let gather = (self.features.gathering && least > 1).then_some(Gather { least, within_us });
+        self.wait_with(gather, until, batch)
     }
 
     fn now(&self) -> Instant {
@@ -287,6 +339,10 @@ impl Ring for UringRing {
         self.transfers.put(transfer.into_index());
     }
 
+    fn kill(&mut self, child: ChildId) {
+        self.kill_child(child);
+    }
+
     fn transfer_bytes(&self, transfer: &Transfer) -> &[u8] {
         self.transfers.bytes(transfer.index())
     }
@@ -308,9 +364,11 @@ impl Ring for UringRing {
     }
 
     fn refuse_new(&mut self, listener: ListenerId) {
-        if let Some(fd) = self.listener_fd(listener) {
+        let Some(listener) = &self.listeners[usize::from(listener.0)] else { return };
+        match &listener.place {
             // Without the filter a connection that arrives between the last accept and the close is reset; no more.
-            let _ = sockets::drop_new_connections(fd);
+            Place::Ip(_) => _ = sockets::drop_new_connections(listener.fd.as_raw_fd()),
+            Place::Unix(path) => path.remove(),
         }
     }
 

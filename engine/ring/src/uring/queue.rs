@@ -26,6 +26,16 @@ pub(super) struct Queue {
 /// How long to wait before another try when the kernel has no memory for a submission.
 const NO_MEMORY_WAIT: Duration = Duration::from_millis(10);
 
+/// Longer than any ring lives, and no overflow in the kernel.
+const FOREVER: Duration = Duration::from_secs(1 << 30);
+
+/// How many completions a wait would like to return with, and how long it may wait for them.
+#[derive(Clone, Copy)]
+pub(super) struct Gather {
+    pub(super) least: u32,
+    pub(super) within_us: u32,
+}
+
 impl Queue {
     pub(super) fn new(ring: IoUring) -> Self {
         let ring = NonNull::from(Box::leak(Box::new(ring)));
@@ -81,13 +91,15 @@ impl Queue {
         !self.completions.is_empty()
     }
 
-    /// Submits everything and waits for one completion, at most `wait` (`None`: without end).
-    pub(super) fn enter(&mut self, wait: Option<Duration>) -> Result<(), RingLost> {
+    /// Submits everything and waits for one completion, at most `wait` (`None`: without end); with `gather`, for so many
+    /// within its time.
+    pub(super) fn enter(&mut self, wait: Option<Duration>, gather: Option<Gather>) -> Result<(), RingLost> {
         self.refill();
         self.submissions.sync();
         let result = match wait {
             Some(Duration::ZERO) => self.poll(),
-            Some(wait) => self.enter_for(wait),
+            Some(wait) => self.enter_for(wait, gather),
+            None if gather.is_some() => self.enter_for(FOREVER, gather),
             None => self.submitter.submit_and_wait(1),
         };
         self.submissions.sync();
@@ -105,9 +117,15 @@ impl Queue {
         unsafe { self.submitter.enter::<libc::sigset_t>(submit, 0, GETEVENTS, None) }
     }
 
-    fn enter_for(&mut self, wait: Duration) -> io::Result<usize> {
+    fn enter_for(&mut self, wait: Duration, gather: Option<Gather>) -> io::Result<usize> {
         let timespec = Timespec::from(wait);
-        self.submitter.submit_with_args(1, &SubmitArgs::new().timespec(&timespec))
+        let args = SubmitArgs::new().timespec(&timespec);
+        match gather {
+            Some(Gather { least, within_us }) => {
+                self.submitter.submit_with_args(least as usize, &args.min_wait_usec(within_us))
+            }
+            None => self.submitter.submit_with_args(1, &args),
+        }
     }
 
     /// None of these is the ring's end: time passed, a signal came, the completion queue wants reaping first.
@@ -149,6 +167,10 @@ impl Drop for Queue {
     fn drop(&mut self) {
         // Nothing may still write into the pools when they are freed behind this.
         let _ = self.submitter.register_sync_cancel(Some(Timespec::from(Duration::from_secs(1))), CancelBuilder::any());
+        // What was cancelled lets go of its file only when its completion is run.
+        let _ = self.poll();
+        // The registered descriptor would keep the ring, and every socket it waits on, until this thread ends.
+        let _ = self.submitter.unregister_ring_fd();
         // SAFETY: each is dropped once, here, before the ring that they borrow.
         unsafe {
             ManuallyDrop::drop(&mut self.completions);

@@ -4,8 +4,9 @@ use std::os::fd::IntoRawFd;
 
 use io_uring::cqueue;
 
+use super::children::LISTENING;
 use super::memory::Owner;
-use super::{HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
+use super::{HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno, files};
 use crate::buffer::{Lease, Transfer};
 use crate::completion::{Batch, Completion, Outcome};
 use crate::op::{FileId, Socket};
@@ -44,7 +45,12 @@ impl UringRing {
                 Outcome::Streamed(number(result).map_err(errno::send), transfer)
             }
             OpKind::Poll => Outcome::Ready(number(result).map(drop).map_err(errno::send)),
-            OpKind::Shutdown | OpKind::Close | OpKind::CloseFile => Outcome::Done,
+            OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::ClosePipe => Outcome::Done,
+            // A send that ended short says how far it came: the connection failed behind that.
+            OpKind::Post => {
+                Outcome::PostFailed(errno::send(number(result).map_or_else(|errno| errno, |_| libc::EPIPE)))
+            }
+            OpKind::Discard => Outcome::Discarded(number(result).map_err(errno::recv)),
             OpKind::Cancel => Outcome::Cancelled(result != -libc::ENOENT),
             OpKind::Open => return self.opened(token, result),
             OpKind::Read => {
@@ -56,9 +62,25 @@ impl UringRing {
                 Outcome::Written(number(result).map_err(errno::file), transfer)
             }
             OpKind::Connect => self.connected(token, result),
+            OpKind::Spool => Outcome::Spooled(spooled(result)),
+            OpKind::Store => {
+                let transfer = self.landed(token);
+                Outcome::Stored(number(result).map_err(errno::file), transfer)
+            }
+            OpKind::ReadPipe => {
+                let transfer = self.landed(token);
+                Outcome::PipeRead(number(result).map_err(errno::pipe), transfer)
+            }
+            OpKind::WritePipe => {
+                let transfer = self.landed(token);
+                Outcome::PipeWritten(number(result).map_err(errno::pipe), transfer)
+            }
+            OpKind::Spawn => return self.launch_sent(token, result),
+            OpKind::Reap => self.reap_sent(token),
+            OpKind::Wake if token.slot() == LISTENING => return self.launcher_said(result),
             OpKind::Wake => return self.woken(token),
-            // Listings and tasks come from their threads, never from the queue.
-            OpKind::List | OpKind::Run => return None,
+            // These never come from the queue: their threads and the launcher's word end them.
+            OpKind::List | OpKind::Run | OpKind::AwaitExit => return None,
         };
         Some(Completion { token, outcome, more: cqueue::more(flags) })
     }
@@ -96,7 +118,7 @@ impl UringRing {
 
     /// The index that a finished operation held.
     #[inline]
-    fn released(&mut self, token: OpToken, what: usize) -> u32 {
+    pub(super) fn released(&mut self, token: OpToken, what: usize) -> u32 {
         let held = std::mem::take(&mut self.holds[token.slot() as usize][what]);
         held.checked_sub(1).expect("an operation in flight holds its resource")
     }
@@ -142,6 +164,18 @@ impl UringRing {
         let ran = self.home.take().into_iter();
         self.ready.extend(ran.map(|(token, result)| Completion { token, outcome: Outcome::Ran(result), more: false }));
         self.wake.take().then_some(Completion { token, outcome: Outcome::Woken, more: false })
+    }
+}
+
+/// The spool that was opened; one in memory where the file system has none.
+fn spooled(result: i32) -> Result<FileId, FileError> {
+    match number(result) {
+        Ok(fd) => Ok(FileId(fd)),
+        Err(errno @ (libc::EMFILE | libc::ENFILE | libc::ECANCELED)) => Err(errno::file(errno)),
+        Err(_) => match files::memory_spool() {
+            Ok(spool) => Ok(FileId(spool.into_raw_fd() as u32)),
+            Err(error) => Err(errno::file(error.raw_os_error().unwrap_or(libc::EIO))),
+        },
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Features {
     pub registered_fd: bool,
     /// File reads into registered memory.
     pub registered_buffers: bool,
+    /// A wait may let completions gather (Linux 6.12).
+    pub gathering: bool,
 }
 
 /// Which optional flags to ask for; peeled from the front when the kernel says EINVAL.
@@ -91,7 +93,10 @@ pub(super) fn build(limits: &RingLimits) -> Result<(IoUring, Features), SetupErr
     let mut refused = io::Error::from_raw_os_error(libc::EINVAL);
     for (deferred, no_sqarray) in PEELS {
         match attempt(limits, deferred, no_sqarray) {
-            Ok(ring) => return Ok((ring, features(deferred, no_sqarray))),
+            Ok(ring) => {
+                let gathering = ring.params().is_feature_min_timeout();
+                return Ok((ring, Features { gathering, ..features(deferred, no_sqarray) }));
+            }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refused = error,
             Err(error) => return Err(explain(error, limits)),
         }
@@ -115,7 +120,14 @@ fn attempt(limits: &RingLimits, deferred: bool, no_sqarray: bool) -> io::Result<
 
 fn features(deferred: bool, no_sqarray: bool) -> Features {
     let multishot_accept = !(deferred && accept_is_risky(kernel_version()));
-    Features { deferred, no_sqarray, multishot_accept, registered_fd: false, registered_buffers: false }
+    Features {
+        deferred,
+        no_sqarray,
+        multishot_accept,
+        registered_fd: false,
+        registered_buffers: false,
+        gathering: false,
+    }
 }
 
 /// Linux 6.6 to 6.8: multishot accept under DEFER_TASKRUN may return a descriptor that is none.
@@ -152,6 +164,8 @@ pub(super) fn check_operations(ring: &IoUring) -> Result<(), SetupError> {
         (opcode::Read::CODE, "read"),
         (opcode::Write::CODE, "write"),
         (opcode::Connect::CODE, "connect"),
+        (opcode::RecvMsg::CODE, "receive with descriptors"),
+        (opcode::OpenAt::CODE, "open"),
     ];
     match needed.iter().find(|(code, _)| !probe.is_supported(*code)) {
         Some((_, what)) => Err(SetupError::TooOld { what }),

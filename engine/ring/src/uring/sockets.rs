@@ -4,8 +4,10 @@ use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::unix::BoundPath;
 use crate::op::Peer;
 
 /// What a listener sets; accepted sockets inherit it.
@@ -21,11 +23,18 @@ pub struct ListenOptions {
     pub congestion: Option<String>,
 }
 
-/// A bound and listening TCP socket.
+/// A bound and listening stream socket, of TCP or with a Unix path.
 #[derive(Debug)]
 pub struct Listener {
     pub(super) fd: OwnedFd,
-    address: SocketAddr,
+    pub(super) place: Place,
+}
+
+/// Where a listener can be reached.
+#[derive(Debug)]
+pub(super) enum Place {
+    Ip(SocketAddr),
+    Unix(Arc<BoundPath>),
 }
 
 /// Bytes that the kernel holds unsent before a socket counts as writable: enough to stream, little per connection.
@@ -61,7 +70,7 @@ impl Listener {
             Peer::Ip(address) => address,
             Peer::Unix | Peer::Unknown => address,
         };
-        Ok(Self { fd, address })
+        Ok(Self { fd, place: Place::Ip(address) })
     }
 
     /// As [`Self::bind`], but a port in use is tried again for so long: a server that was killed a moment ago holds its
@@ -87,9 +96,12 @@ impl Listener {
         }
     }
 
-    /// Where it listens, with the real port.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, with the real port; `None` for a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.place {
+            Place::Ip(address) => Some(address),
+            Place::Unix(_) => None,
+        }
     }
 }
 

@@ -1,21 +1,23 @@
 //! From operations to submission queue entries.
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use io_uring::opcode;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::Fd;
 
-use super::files::Lister;
+use super::files::{Lister, SPOOL_FLAGS};
 use super::memory::Owner;
 use super::provided::GROUP;
 use super::slots::Outgoing;
 use super::sockets::{self, RawAddress};
+use super::unix;
 use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
-use crate::buffer::{SendSlot, Transfer};
+use crate::buffer::{BlobId, SendSlot, Transfer};
 use crate::completion::{Completion, Outcome};
+use crate::limits::DISCARD_BYTES_MAX;
 use crate::op::{FileId, ListenerId, Op, RootId, SinkId, Socket, Task};
-use crate::outcome::{AcceptError, FileError, RunError};
+use crate::outcome::{AcceptError, ConnectError, FileError, RunError};
 use crate::token::{OpKind, OpToken};
 
 /// The registered buffer that covers all transfer buffers.
@@ -37,6 +39,7 @@ impl UringRing {
             Op::Close { socket } => self.push(token, opcode::Close::new(fd(socket)).build()),
             Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
             Op::Cancel { target } if target.kind() == OpKind::Run => self.cancel_task(token, target),
+            Op::Cancel { target } if target.kind() == OpKind::AwaitExit => self.cancel_await(token, target),
             Op::Cancel { target } => self.push(token, opcode::AsyncCancel::new(target.to_bits()).build()),
             Op::Open { root, path } => self.open(token, root, path),
             Op::Read { file, offset, len, transfer } => self.read(token, file, offset, len, transfer),
@@ -44,17 +47,34 @@ impl UringRing {
             Op::Write { sink, transfer, start, end } => self.write(token, sink, transfer, start..end),
             Op::Connect { to, from } => self.connect(token, to, from),
             Op::Run { task } => self.run(token, task),
+            Op::ConnectUnix { path } => self.connect_unix(token, path),
+            Op::Post { socket, blob, len } => self.post(token, socket, blob, len),
+            Op::Discard { socket, len } => self.push(token, discard(socket, len)),
+            Op::Spool => self.spool(token),
+            Op::Store { file, offset, transfer, start, end } => self.store(token, file, offset, transfer, start..end),
+            Op::Spawn { launch } => self.spawn(token, launch),
+            Op::AwaitExit { child } => self.await_exit(token, child),
+            Op::Reap { child } => self.reap_child(token, child),
+            Op::ReadPipe { pipe, len, transfer } => {
+                let start = self.lend(token, transfer);
+                // As for sinks: a pipe has no other position than its own.
+                self.push(token, opcode::Read::new(Fd(pipe.0 as RawFd), start, len).offset(u64::MAX).build());
+            }
+            Op::WritePipe { pipe, transfer, start, end } => {
+                self.write_at(token, Fd(pipe.0 as RawFd), u64::MAX, transfer, start..end);
+            }
+            Op::ClosePipe { pipe } => self.push(token, opcode::Close::new(Fd(pipe.0 as RawFd)).build()),
         }
     }
 
     #[inline]
-    fn push(&mut self, token: OpToken, entry: Entry) {
+    pub(super) fn push(&mut self, token: OpToken, entry: Entry) {
         self.queue.push(entry.user_data(token.to_bits()));
     }
 
     /// Remembers what a token slot's operation holds, as index plus one.
     #[inline]
-    fn hold(&mut self, token: OpToken, what: usize, index: u32) {
+    pub(super) fn hold(&mut self, token: OpToken, what: usize, index: u32) {
         let place = &mut self.holds[token.slot() as usize][what];
         assert_eq!(*place, 0, "one operation of a kind in flight for a token slot");
         *place = index + 1;
@@ -86,6 +106,15 @@ impl UringRing {
         self.push(token, entry);
     }
 
+    /// MSG_WAITALL lets the kernel go on behind a short send, so a success is all of it, which needs no completion. What
+    /// fails or ends short is posted all the same.
+    #[inline]
+    fn post(&mut self, token: OpToken, socket: Socket, blob: BlobId, len: u32) {
+        let start = self.slots.pin(blob, len);
+        let entry = opcode::Send::new(fd(socket), start, len).flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL).build();
+        self.push(token, entry.flags(Flags::SKIP_SUCCESS));
+    }
+
     fn stream(&mut self, token: OpToken, socket: Socket, transfer: Transfer, range: std::ops::Range<u32>) {
         let start = self.lend(token, transfer).wrapping_add(range.start as usize);
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
@@ -105,9 +134,22 @@ impl UringRing {
 
     fn write(&mut self, token: OpToken, sink: SinkId, transfer: Transfer, range: std::ops::Range<u32>) {
         let sink = Fd(self.sinks[usize::from(sink.0)].as_raw_fd());
-        let start = self.lend(token, transfer).wrapping_add(range.start as usize).cast_const();
         // An offset of -1 is the file's own position: the end, for a sink opened with O_APPEND; pipes have no other.
-        self.push(token, opcode::Write::new(sink, start, range.end - range.start).offset(u64::MAX).build());
+        self.write_at(token, sink, u64::MAX, transfer, range);
+    }
+
+    fn store(&mut self, token: OpToken, file: FileId, offset: u64, transfer: Transfer, range: std::ops::Range<u32>) {
+        self.write_at(token, Fd(file.0 as RawFd), offset, transfer, range);
+    }
+
+    fn write_at(&mut self, token: OpToken, to: Fd, offset: u64, transfer: Transfer, range: std::ops::Range<u32>) {
+        let start = self.lend(token, transfer).wrapping_add(range.start as usize).cast_const();
+        self.push(token, opcode::Write::new(to, start, range.end - range.start).offset(offset).build());
+    }
+
+    fn spool(&mut self, token: OpToken) {
+        let directory = Fd(libc::AT_FDCWD);
+        self.push(token, opcode::OpenAt::new(directory, self.spools.as_ptr()).flags(SPOOL_FLAGS).mode(0o600).build());
     }
 
     /// Gives a transfer buffer to the kernel; where it starts.
@@ -178,20 +220,33 @@ impl UringRing {
     }
 
     fn connect(&mut self, token: OpToken, to: std::net::SocketAddr, from: Option<std::net::SocketAddr>) {
-        let socket = match sockets::client_socket(&to, from.as_ref(), self.congestion.as_deref()) {
+        let socket = sockets::client_socket(&to, from.as_ref(), self.congestion.as_deref());
+        self.connect_socket(token, RawAddress::new(&to), socket);
+    }
+
+    fn connect_unix(&mut self, token: OpToken, path: &[u8]) {
+        match RawAddress::unix(path) {
+            Some(address) => self.connect_socket(token, address, unix::unix_socket()),
+            // No socket has such a path.
+            None => self.not_connected(token, ConnectError::Refused),
+        }
+    }
+
+    fn connect_socket(&mut self, token: OpToken, address: RawAddress, socket: std::io::Result<OwnedFd>) {
+        let socket = match socket {
             Ok(socket) => socket,
-            Err(error) => {
-                let error = errno::connect(error.raw_os_error().unwrap_or(libc::EIO));
-                let outcome = Outcome::Connected(Err(error));
-                return self.ready.push_back(Completion { token, outcome, more: false });
-            }
+            Err(error) => return self.not_connected(token, errno::connect(error.raw_os_error().unwrap_or(libc::EIO))),
         };
-        let connecting = Box::new(Connecting { address: RawAddress::new(&to), socket });
+        let connecting = Box::new(Connecting { address, socket });
         let (storage, len) = (&raw const connecting.address.storage, connecting.address.len);
         let fd = Fd(connecting.socket.as_raw_fd());
         let index = self.connects.insert(connecting) as u32;
         self.hold(token, HOLDS_CONNECT, index);
         self.push(token, opcode::Connect::new(fd, storage.cast(), len).build());
+    }
+
+    fn not_connected(&mut self, token: OpToken, error: ConnectError) {
+        self.ready.push_back(Completion { token, outcome: Outcome::Connected(Err(error)), more: false });
     }
 }
 
@@ -208,4 +263,11 @@ fn recv(socket: Socket, multishot: bool) -> Entry {
         let anywhere = std::ptr::null_mut();
         opcode::Recv::new(fd(socket), anywhere, 0).buf_group(GROUP).build().flags(Flags::BUFFER_SELECT)
     }
+}
+
+/// A receive that copies nothing: the kernel counts the bytes as read and forgets them (MSG_TRUNC of TCP, tcp(7)). Measured
+/// 4 to 5 times cheaper than a copy.
+fn discard(socket: Socket, len: u32) -> Entry {
+    assert!((1..=DISCARD_BYTES_MAX).contains(&len), "a discard of {len} bytes");
+    opcode::Recv::new(fd(socket), std::ptr::null_mut(), len).flags(libc::MSG_TRUNC).build()
 }

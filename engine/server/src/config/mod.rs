@@ -1,5 +1,6 @@
 //! From the command line to ready values.
 
+mod log_options;
 mod options;
 
 pub use options::{Options, Plan, Shown, UsageError};

@@ -7,6 +7,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use thiserror::Error;
 
+use super::log_options::LogOptions;
+use crate::log::{FormatError, Logging};
+
 /// Serve a directory over HTTP.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -18,7 +21,8 @@ use thiserror::Error;
   slipring 8080 -d public         serve ./public on port 8080
   slipring public                 serve ./public on port 8000
   slipring -b 0.0.0.0             serve to other machines (IPv4); -b :: for IPv6
-  slipring --access-log off       no line per request
+  slipring -q                     no line per request
+  slipring --access-log requests.log --log-format combined
 
 By default only programs on this machine can connect. SIGINT (Ctrl-C) and SIGTERM finish
 what was begun; a second one stops at once."
@@ -52,9 +56,24 @@ pub struct Options {
     #[arg(long, value_name = "LIST")]
     cores: Option<String>,
 
-    /// Where a line per request goes: a file, - for standard output, off for nowhere [default: standard error]
-    #[arg(long, value_name = "FILE|-|off")]
-    access_log: Option<String>,
+    #[command(flatten)]
+    logs: LogOptions,
+
+    /// What the field Server says; off: there is none [default: Slipring and its version]
+    #[arg(long, value_name = "NAME|off")]
+    server_token: Option<String>,
+
+    /// Not there yet
+    #[arg(long, value_name = "FILE", hide = true)]
+    tls_cert: Option<PathBuf>,
+
+    /// Not there yet
+    #[arg(long, value_name = "FILE", hide = true)]
+    tls_key: Option<PathBuf>,
+
+    /// Not there yet
+    #[arg(long, value_name = "FILE", hide = true)]
+    tls_password_file: Option<PathBuf>,
 }
 
 /// What is wrong with a command line, and what to do.
@@ -84,6 +103,12 @@ pub enum UsageError {
     /// A core list that is none.
     #[error("--cores takes numbers and ranges, such as 0,2 or 0-3, not '{0}'")]
     Cores(String),
+    /// TLS was asked for.
+    #[error("{0}: slipring does not speak TLS yet; put a proxy before it that does (docs/INTERFACES.md)")]
+    Tls(&'static str),
+    /// A format that is none.
+    #[error("--log-format: {0}")]
+    Format(#[from] FormatError),
     /// No shard at all.
     #[error("--shards takes a number from 1 on")]
     Shards,
@@ -106,8 +131,10 @@ pub struct Plan {
     pub shards: Option<usize>,
     /// Which cores, if it was said.
     pub cores: Vec<usize>,
-    /// `None`: standard error.
-    pub access_log: Option<String>,
+    /// What is logged where, and how.
+    pub logging: Logging,
+    /// What the field Server says, if it was said; empty for no field.
+    pub server_token: Option<String>,
 }
 
 const PORT_DEFAULT: u16 = 8000;
@@ -143,6 +170,7 @@ impl Options {
     /// # Errors
     /// [`UsageError`] says what to do.
     pub fn check(self) -> Result<Plan, UsageError> {
+        self.refuse_tls()?;
         let (port, positional) = self.target()?;
         let directory = match (self.directory, positional) {
             (Some(one), Some(two)) => return Err(UsageError::TwoDirectories(show(&one), show(&two))),
@@ -163,8 +191,23 @@ impl Options {
         }
         let (addresses, optional) = addresses(&self.bind, port)?;
         let cores = self.cores.as_deref().map_or(Ok(Vec::new()), parse_cores)?;
-        let (strict, shards, access_log) = (self.strict, self.shards, self.access_log);
-        Ok(Plan { addresses, optional, directory, http10, strict, shards, cores, access_log })
+        let logging = self.logs.check()?;
+        let server_token = self.server_token.map(|name| if name == "off" { String::new() } else { name });
+        let (strict, shards) = (self.strict, self.shards);
+        Ok(Plan { addresses, optional, directory, http10, strict, shards, cores, logging, server_token })
+    }
+
+    /// Python's flags for TLS are taken, so that nobody serves in the clear by mistake.
+    fn refuse_tls(&self) -> Result<(), UsageError> {
+        let flags = [
+            ("--tls-cert", &self.tls_cert),
+            ("--tls-key", &self.tls_key),
+            ("--tls-password-file", &self.tls_password_file),
+        ];
+        match flags.into_iter().find(|(_, file)| file.is_some()) {
+            Some((flag, _)) => Err(UsageError::Tls(flag)),
+            None => Ok(()),
+        }
     }
 
     /// A number is the port, anything else must be a directory.
@@ -271,6 +314,10 @@ mod tests {
             (&["--cores", "x"], "--cores"),
             (&["--shards", "0"], "--shards"),
             (&["/", "-d", "/tmp"], "two directories"),
+            (&["--tls-cert", "x.pem"], "does not speak TLS yet"),
+            (&["--tls-key", "x.pem"], "--tls-key"),
+            (&["--log-format", "{stauts}"], "no placeholder {stauts}"),
+            (&["--log-format", "clf"], "'clf' is no log format"),
         ] {
             let said = plan(arguments).expect_err(word).to_string();
             assert!(said.contains(word), "{said}");

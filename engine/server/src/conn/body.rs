@@ -45,6 +45,8 @@ pub enum BodyStep {
 /// A request that outlives the buffer that it arrived in: while its body comes, or while its handler waits.
 #[derive(Debug, Default)]
 pub struct Held {
+    /// When its head was complete.
+    pub begun: Instant,
     /// The bytes of the head.
     pub head: Vec<u8>,
     /// The bytes of the body, decoded.

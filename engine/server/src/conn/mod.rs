@@ -98,6 +98,19 @@ pub enum TimeoutKind {
     Linger,
 }
 
+impl TimeoutKind {
+    /// In words.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Head => "timeout: no whole request came",
+            Self::Body => "timeout: the body came too slowly",
+            Self::Idle => "timeout: no further request came",
+            Self::Send => "timeout: the peer does not take its answer",
+            Self::Linger => "timeout: the peer does not close",
+        }
+    }
+}
+
 impl Conn {
     /// A connection accepted now.
     pub fn new(now: Instant, rules: &Rules) -> Self {

@@ -14,6 +14,7 @@ use super::conditional::{self, Verdict};
 use super::facts::Facts;
 use super::range::{self, Wanted};
 use crate::handler::{BodySource, Exchange, HandlerError, Reply};
+use crate::log::CacheUse;
 
 /// Answers from the cache.
 #[inline]
@@ -55,6 +56,7 @@ pub(super) fn streamed(x: &mut Exchange<'_>, name: &[u8], file: FileId, stat: &F
         other => return without_bytes(x, &facts, &other),
     };
     let len = part.end - part.start;
+    x.note_cache(CacheUse::Bypass);
     x.send_prepared_from(status, &head, BodySource::File(file, part), len)
 }
 

@@ -132,6 +132,7 @@ mod tests {
         FileStat {
             kind: FileKind::Regular,
             size: 3,
+            executable: false,
             modified_s: 0,
             modified_ns: 0,
             changed_s: 0,

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use askama::Template;
 use slipring_ring::{DirEntry, FileKind, Listing};
+use slipring_wire::target::one_slash;
 
 use super::COPIED_BYTES_MAX;
 use crate::handler::{BodySource, Exchange, Reply};
@@ -49,7 +50,7 @@ struct Href<'a>(&'a [u8], bool);
 
 /// Answers with the names of a directory. `at_root`: it is the root itself; `dotfiles`: hidden names are served.
 pub(super) fn answer(x: &mut Exchange<'_>, listing: &Listing, at_root: bool, dotfiles: bool) -> Reply {
-    let title = unquote(x.head().path_and_query(x.head_bytes()));
+    let title = unquote(one_slash(x.head().path_and_query(x.head_bytes())));
     let page = render(&title, listing, |name| dotfiles || is_shown(name, at_root));
     x.send_response(200)?.send_header("Content-Type", "text/html; charset=utf-8")?;
     if page.len() <= COPIED_BYTES_MAX {

@@ -20,6 +20,7 @@ use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, RootId};
 use slipring_wire::target::{NormalPath, TargetError, normalize};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
+use crate::log::CacheUse;
 use cache::Cache;
 use fill::{FILL, Fill, Fills};
 
@@ -129,6 +130,7 @@ impl FileHandler {
         }
         let now = x.now();
         if let Some(entry) = self.cache.find(&self.key, now, self.options.revalidate) {
+            x.note_cache(CacheUse::Hit);
             return answer::cached(x, entry);
         }
         if alone == 0
@@ -222,6 +224,7 @@ impl FileHandler {
     fn found(&mut self, x: &mut Exchange<'_>, alone: u32, file: FileId, stat: FileStat, index: Option<u32>) -> Reply {
         let now = x.now();
         if let Some(entry) = self.cache.confirm(&self.key, &stat, now) {
+            x.note_cache(CacheUse::Revalidated);
             return answer::cached(x, entry);
         }
         self.cache.remove(&self.key);
@@ -267,8 +270,10 @@ impl FileHandler {
         let entry = answer::prepare(x, self.name(fill.index), fill.bytes, stat)?;
         if !is_settled(stat, x.now_s()) {
             // Written so lately that another write could leave the same time stamps: not to be trusted.
+            x.note_cache(CacheUse::Bypass);
             return answer::cached(x, &entry);
         }
+        x.note_cache(CacheUse::Miss);
         // Trusted from when the path was looked at: a slow disk may have taken its time since.
         match self.cache.insert(&self.key, entry, fill.opened) {
             Ok(entry) => answer::cached(x, entry),

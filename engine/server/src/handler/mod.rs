@@ -9,22 +9,31 @@ mod body_source;
 mod commands;
 mod error_page;
 mod exchange;
+mod headers;
+mod hooks;
 mod job;
+mod media_type;
 mod output;
 mod request;
 
 pub use ask::{Arrived, Ask};
 pub use body_source::{BodyEnd, BodySource};
 pub use commands::{Commands, Function};
-pub use error_page::error_page;
+pub use error_page::{ErrorPage, Explained, error_page, escape_html};
 pub(crate) use exchange::Waits;
 pub use exchange::{Answered, Ending, Exchange};
+pub use headers::Headers;
+pub use hooks::{Failure, LogMessage};
 pub use job::{Job, JobOutput};
 pub(crate) use job::{JobResult, PlannedJob};
+pub use media_type::MediaType;
 pub use output::Output;
+pub(crate) use request::MessageKind;
 pub use request::{Request, Scratch, Site};
 
-use slipring_ring::RunError;
+use std::any::Any;
+
+use slipring_ring::{Peer, RunError};
 use thiserror::Error;
 
 /// Answers exchanges. One per shard, made by the factory that [`crate::Server::serve`] was given, and made anew after a
@@ -53,8 +62,51 @@ pub trait Handler: Sized + 'static {
         let _ = tag;
     }
 
-    /// Called about once a second while the shard is awake, between exchanges.
+    // Hooks of a connection, as SocketServer has them. A panic in any of them is caught as in a function.
+
+    /// Whether to talk to this peer at all, asked when it was accepted (row V11). One that is turned away is closed at
+    /// once.
+    fn verify_request(&mut self, client_address: Peer) -> bool {
+        let _ = client_address;
+        true
+    }
+
+    /// Makes the state of a new connection, which lives as long as it and which [`Exchange::state`] shows to each of its
+    /// exchanges (row V19). By default a connection has none.
+    fn setup(&mut self, client_address: Peer) -> Option<Box<dyn Any>> {
+        let _ = client_address;
+        None
+    }
+
+    /// A connection that had state is gone.
+    fn finish(&mut self, client_address: Peer, state: Box<dyn Any>) {
+        let _ = (client_address, state);
+    }
+
+    /// An exchange failed (row V13, decision 11): its peer gets a 500, the log has a line, the server goes on.
+    fn handle_error(&mut self, request: &Request<'_>, failure: Failure<'_>) {
+        let _ = (request, failure);
+    }
+
+    /// No request came within the server's [`timeout`](crate::Server::timeout) (row V9); then it ends.
+    fn handle_timeout(&mut self) {}
+
+    /// Called about once a second while the shard is awake, between exchanges (row V12).
     fn service_actions(&mut self) {}
+
+    // Logs.
+
+    /// Sees what [`Exchange::log_error`] and the engine's own errors say, before it is written (row S53). `false` keeps it
+    /// out of the log. By default it goes where every message goes.
+    fn log_error(&mut self, message: LogMessage<'_>) -> bool {
+        self.log_message(message)
+    }
+
+    /// Sees every message before it is written (rows S55 to S57). `false` keeps it out of the log.
+    fn log_message(&mut self, message: LogMessage<'_>) -> bool {
+        let _ = message;
+        true
+    }
 }
 
 /// What a command's function returns: an answer, or what it waits for, or why it failed (the peer gets a 500).

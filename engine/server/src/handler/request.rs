@@ -1,10 +1,16 @@
 //! What a handler sees of a request, and what the shard lends to every exchange.
 
+use std::any::Any;
+
 use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
 use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
+use slipring_wire::target::one_slash;
 use slipring_wire::version::Version;
+
+use super::ErrorPage;
+use crate::log::CacheUse;
 
 /// A request's head, and its body once it is there.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +31,14 @@ impl<'a> Request<'a> {
         self.head.method(self.bytes)
     }
 
-    /// The request target as sent, percent-encoded, with its query (row S18).
+    /// The request target, percent-encoded, with its query (row S18). Of several slashes at its start one is left: what
+    /// begins with two would be another host's address wherever it is sent back (row R19).
     pub fn path(&self) -> &'a [u8] {
+        one_slash(self.raw_target())
+    }
+
+    /// The request target as sent.
+    pub fn raw_target(&self) -> &'a [u8] {
         self.head.target(self.bytes)
     }
 
@@ -48,6 +60,13 @@ pub struct Site {
     pub version_string: String,
     /// Answer as HTTP/1.0: one request a connection, no chunks (row K1).
     pub http10: bool,
+    /// What [`super::Exchange::server_name`] says (row S66). Empty until the server listens: then the address that it
+    /// listens on, unless a name was set. It is never looked up: that took some machines half a minute.
+    pub server_name: String,
+    /// The port of the first address that the server listens on.
+    pub server_port: u16,
+    /// The page behind an error (row S67).
+    pub error_page: ErrorPage,
     /// The whole `Server` line, made from `version_string`.
     server_line: Vec<u8>,
 }
@@ -65,7 +84,14 @@ impl Site {
             "" => Vec::new(),
             name => format!("Server: {name}\r\n").into_bytes(),
         };
-        Self { version_string, http10: false, server_line }
+        Self {
+            version_string,
+            http10: false,
+            server_name: String::new(),
+            server_port: 0,
+            error_page: ErrorPage::default(),
+            server_line,
+        }
     }
 
     pub(crate) fn server_line(&self) -> &[u8] {
@@ -79,6 +105,16 @@ impl Default for Site {
     }
 }
 
+/// What a line for the log is; its byte stands before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum MessageKind {
+    /// A request cannot be fulfilled.
+    Error = b'e',
+    /// Anything else.
+    Message = b'm',
+}
+
 /// What a shard lends to one exchange after another, so that none of them allocates.
 #[derive(Debug)]
 pub struct Scratch {
@@ -90,10 +126,14 @@ pub struct Scratch {
     pub now: Instant,
     /// The path of the open that is being asked for.
     pub path: Vec<u8>,
+    /// The state of the connection whose turn it is.
+    pub(crate) connection: Option<Box<dyn Any>>,
     /// The job that is being asked for.
     pub(crate) job: Option<super::PlannedJob>,
-    /// Lines for the log, each with its LF; the prefix is put before them later.
+    /// Lines for the log, each with its [`MessageKind`] before it and its LF behind; client and date come later.
     pub messages: Vec<u8>,
+    /// What a cache had to do with the answer at hand.
+    pub cache: CacheUse,
     /// Bytes that `wfile` collects.
     pub body: Vec<u8>,
 }
@@ -106,8 +146,10 @@ impl Scratch {
             wall: Wall::default(),
             now: Instant::ORIGIN,
             path: Vec::with_capacity(4096),
+            connection: None,
             job: None,
             messages: Vec::with_capacity(1024),
+            cache: CacheUse::None,
             body: Vec::new(),
         }
     }

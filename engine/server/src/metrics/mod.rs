@@ -21,10 +21,14 @@ pub struct Metrics {
     pub buffers_exhausted: u64,
     /// Turns that found no send slot free.
     pub slots_exhausted: u64,
-    /// Log lines written.
+    /// Lines of the access log that were written, or will be.
     pub log_lines: u64,
-    /// Log lines dropped because both buffers were full.
+    /// Lines of the access log that found no room, or no way out at the end.
     pub log_dropped_lines: u64,
+    /// The same of the error log.
+    pub error_log_lines: u64,
+    /// The same of the error log.
+    pub error_log_dropped_lines: u64,
 }
 
 impl Metrics {
@@ -42,6 +46,8 @@ impl Metrics {
             (&mut self.slots_exhausted, other.slots_exhausted),
             (&mut self.log_lines, other.log_lines),
             (&mut self.log_dropped_lines, other.log_dropped_lines),
+            (&mut self.error_log_lines, other.error_log_lines),
+            (&mut self.error_log_dropped_lines, other.error_log_dropped_lines),
         ];
         for (mine, theirs) in pairs {
             *mine += theirs;

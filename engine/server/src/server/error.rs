@@ -41,9 +41,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// The access log cannot be opened.
-    #[error("cannot open the access log {path}: {source}")]
+    /// A log cannot be opened.
+    #[error("cannot open the {which} log {path}: {source}")]
     Log {
+        /// `access` or `error`.
+        which: &'static str,
         /// As given.
         path: PathBuf,
         /// Why.

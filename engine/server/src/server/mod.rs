@@ -2,6 +2,7 @@
 
 mod error;
 mod handle;
+mod logs;
 mod start;
 mod supervise;
 
@@ -19,23 +20,12 @@ use slipring_ring::uring::process::Signals;
 
 use crate::conn::Rules;
 use crate::handler::{Handler, Site};
+use crate::log::{LogTarget, Logging};
 pub use error::Error;
-use handle::Event;
 pub use handle::Handle;
+use handle::{Bound, Event};
+use logs::OpenLogs;
 use supervise::{print_banner, watch_signals};
-
-/// Where access log lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
-    /// Nowhere.
-    Off,
-    /// To standard error, as Python's http.server.
-    Stderr,
-    /// To standard output.
-    Stdout,
-    /// To the end of a file.
-    File(PathBuf),
-}
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +66,15 @@ pub struct Server {
     cores: Vec<usize>,
     connections_max: Option<usize>,
     workers: WorkerLimits,
-    access_log: AccessLog,
+    logging: Logging,
     site: Site,
     rules: Rules,
     banner: bool,
     drain_timeout: Duration,
+    signals: bool,
+    requests_max: Option<u64>,
+    timeout: Option<Duration>,
+    bound: Arc<Bound>,
     control: (Sender<Event>, Receiver<Event>),
 }
 
@@ -107,11 +101,15 @@ impl Server {
             cores: Vec::new(),
             connections_max: None,
             workers: WorkerLimits::SERVER,
-            access_log: AccessLog::Off,
+            logging: Logging::default(),
             site: Site::new(),
             rules: Rules::COMMAND,
             banner: false,
             drain_timeout: Duration::from_secs(30),
+            signals: true,
+            requests_max: None,
+            timeout: None,
+            bound: Arc::default(),
             control: mpsc::channel(),
         }
     }
@@ -158,10 +156,17 @@ impl Server {
         self
     }
 
-    /// Where access log lines go; nowhere by default.
+    /// Where a line for each request goes; nowhere by default.
     #[must_use]
-    pub fn access_log(mut self, log: AccessLog) -> Self {
-        self.access_log = log;
+    pub fn access_log(mut self, target: LogTarget) -> Self {
+        self.logging.access = target;
+        self
+    }
+
+    /// What is logged where, and how; by default messages and errors go to standard error, requests nowhere.
+    #[must_use]
+    pub fn logging(mut self, logging: Logging) -> Self {
+        self.logging = logging;
         self
     }
 
@@ -186,6 +191,22 @@ impl Server {
         self
     }
 
+    /// Whether SIGINT, SIGTERM and SIGUSR1 are the server's affair, as they are by default. A program that has other use
+    /// for them, or runs several servers, says `false` and ends each by its [`Handle`].
+    #[must_use]
+    pub fn signals(mut self, signals: bool) -> Self {
+        self.signals = signals;
+        self
+    }
+
+    /// How long [`Self::handle_request`] and [`Self::serve_n`] wait for the first request (row V9); by default without
+    /// end. Then [`Handler::handle_timeout`] is called, and they return.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     /// How long a drain may take.
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
@@ -195,12 +216,12 @@ impl Server {
 
     /// Reaches the server while it runs.
     pub fn handle(&self) -> Handle {
-        Handle(self.control.0.clone())
+        Handle { events: self.control.0.clone(), bound: self.bound.clone() }
     }
 
     /// Serves until a signal or [`Handle::shutdown`] ends it. `factory` makes one handler per shard.
     ///
-    /// SIGINT and SIGTERM drain; a second one stops at once.
+    /// SIGINT and SIGTERM drain; a second one stops at once. SIGUSR1 opens the logs again.
     ///
     /// # Errors
     /// When it cannot start, or a ring is lost.
@@ -208,18 +229,44 @@ impl Server {
         self.run(factory).map(drop)
     }
 
+    /// Answers one request and returns (row V9).
+    ///
+    /// # Errors
+    /// When it cannot start, or the ring is lost.
+    pub fn handle_request<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<(), Error> {
+        self.serve_n(1, factory)
+    }
+
+    /// Answers so many requests, on one shard, and returns. Connections that were accepted by then are answered once more
+    /// where they already ask: nobody is reset.
+    ///
+    /// # Errors
+    /// When it cannot start, or the ring is lost.
+    pub fn serve_n<H: Handler>(
+        mut self,
+        requests: u64,
+        factory: impl Fn() -> H + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        (self.shards, self.requests_max) = (Some(1), Some(requests));
+        self.serve(factory)
+    }
+
     /// As [`Self::serve`], and says how it ended.
     ///
     /// # Errors
     /// When it cannot start, or a ring is lost.
     pub fn run<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
-        let signals = Signals::block().map_err(Error::Start)?;
+        let signals = if self.signals { Some(Signals::block().map_err(Error::Start)?) } else { None };
         let bound = self.probe()?;
-        let shards = self.start(&bound, &Arc::new(factory))?;
+        let logs = OpenLogs::open(&self.logging)?;
+        let shards = self.start(&bound, &logs, &Arc::new(factory))?;
         if self.banner {
             print_banner(&bound);
         }
-        watch_signals(signals, self.control.0.clone())?;
-        self.supervise(&shards)
+        self.bound.set(&bound);
+        if let Some(signals) = signals {
+            watch_signals(signals, self.control.0.clone())?;
+        }
+        self.supervise(&shards, &logs)
     }
 }

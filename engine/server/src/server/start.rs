@@ -1,23 +1,22 @@
 //! Starting: ports are proved free, shards are started and become ready.
 
-use std::fs::OpenOptions;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use slipring_ring::SinkId;
-use slipring_ring::uring::{ListenOptions, Listener, UringConfig, UringRing, Workers, process};
+use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, process};
 
 use super::error::explain;
 use super::handle::Event;
-use super::{AccessLog, Error, Server};
+use super::logs::OpenLogs;
+use super::supervise::post;
+use super::{Error, Server};
 use crate::handler::Handler;
-use crate::shard::{Mailbox, Shard, ShardConfig};
+use crate::shard::{Mailbox, Message, Shard, ShardConfig};
 
 /// The share of descriptors that connections may use; files and logs need the rest.
 const CONNECTIONS_PERCENT: u64 = 80;
@@ -27,8 +26,6 @@ const CONNECTIONS_MAX: u64 = 64 * 1024;
 const BACKLOG: u32 = 4096;
 /// How long a port in use may still be that of a server that just ended.
 const PORT_PATIENCE: Duration = Duration::from_millis(500);
-/// How long a log line waits for others, unless a person reads along.
-const LOG_DELAY: Duration = Duration::from_millis(250);
 
 impl Server {
     /// Proves that every port is free: a second server would join a shared port in silence (decision 15).
@@ -42,7 +39,7 @@ impl Server {
         }
         for &(mut address) in &self.optional {
             if address.port() == 0 {
-                address.set_port(probes.first().map_or(0, |first| first.address().port()));
+                address.set_port(probes.first().and_then(Listener::address).map_or(0, |first| first.port()));
             }
             match Listener::bind_within(address, &alone, PORT_PATIENCE) {
                 Ok(probe) => probes.push(probe),
@@ -51,13 +48,14 @@ impl Server {
                 Err(_) => {}
             }
         }
-        Ok(probes.iter().map(Listener::address).collect())
+        Ok(probes.iter().filter_map(Listener::address).collect())
     }
 
     /// Starts every shard and waits until all are ready.
     pub(super) fn start<H: Handler>(
         &self,
         bound: &[SocketAddr],
+        logs: &OpenLogs,
         factory: &Arc<impl Fn() -> H + Send + Sync + 'static>,
     ) -> Result<Vec<Mailbox>, Error> {
         let cores = self.choose_cores()?;
@@ -69,8 +67,9 @@ impl Server {
         let count = cores.len();
         let workers = Workers::new(self.workers);
         for (number, core) in cores.into_iter().enumerate() {
-            let connections = connections as usize / count;
-            let plan = self.shard_plan(bound, core, connections, count > 1, workers.clone())?;
+            let connections_max = connections as usize / count;
+            let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
+            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks(), workers.clone());
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("slipring-{number}"))
@@ -82,15 +81,22 @@ impl Server {
 
     fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {
         let mut mailboxes = Vec::with_capacity(count);
+        let mut later = Vec::new();
         while mailboxes.len() < count {
             match self.control.1.recv() {
                 Ok(Event::Ready(mailbox)) => mailboxes.push(mailbox),
-                Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Shutdown) => {
-                    let _ = self.control.0.send(Event::Shutdown);
+                Ok(Event::Failed(error)) => {
+                    // Those that are not ready yet will find nobody to tell, and end too.
+                    post(&mailboxes, Message::Stop);
+                    return Err(error);
                 }
-                _ => {}
+                Ok(event) => later.push(event),
+                Err(_) => {}
             }
+        }
+        for event in later {
+            // Our own end of the channel is open.
+            let _ = self.control.0.send(event);
         }
         Ok(mailboxes)
     }
@@ -112,55 +118,43 @@ impl Server {
         Ok((0..shards).map(|shard| pinned.then(|| there[shard])).collect())
     }
 
+    fn shard_config(&self, bound: &[SocketAddr], connections_max: usize) -> ShardConfig {
+        let mut site = self.site.clone();
+        if let Some(first) = bound.first() {
+            site.server_port = first.port();
+            if site.server_name.is_empty() {
+                site.server_name = first.ip().to_string();
+            }
+        }
+        ShardConfig {
+            rules: self.rules.clone(),
+            site,
+            requests_max: self.requests_max,
+            request_timeout: self.timeout.filter(|_| self.requests_max.is_some()),
+            listeners: bound.len() as u16,
+            drain_timeout: self.drain_timeout,
+            ..ShardConfig::new(connections_max)
+        }
+    }
+
     fn shard_plan(
         &self,
         bound: &[SocketAddr],
         core: Option<usize>,
-        connections_max: usize,
+        config: ShardConfig,
         reuse_port: bool,
+        sinks: Vec<Sink>,
         workers: Workers,
-    ) -> Result<ShardPlan, Error> {
-        let sink = self.open_log()?;
-        let delay = match &sink {
-            Some((_, true)) => Duration::ZERO,
-            _ => LOG_DELAY,
-        };
-        let config = ShardConfig {
-            rules: self.rules.clone(),
-            site: self.site.clone(),
-            listeners: bound.len() as u16,
-            log: sink.as_ref().map(|_| SinkId(0)),
-            log_delay: delay,
-            drain_timeout: self.drain_timeout,
-            ..ShardConfig::new(connections_max)
-        };
-        Ok(ShardPlan {
+    ) -> ShardPlan {
+        ShardPlan {
             core,
             addresses: bound.to_vec(),
             listen: ListenOptions { reuse_port, backlog: BACKLOG, ..ListenOptions::default() },
             roots: self.roots.clone(),
-            sink: sink.map(|(fd, _)| fd),
+            sinks,
             config,
             workers,
-        })
-    }
-
-    /// The access log's descriptor, and whether a person reads along.
-    fn open_log(&self) -> Result<Option<(OwnedFd, bool)>, Error> {
-        let (fd, terminal) = match &self.access_log {
-            AccessLog::Off => return Ok(None),
-            AccessLog::Stderr => (io::stderr().as_fd().try_clone_to_owned(), io::stderr().is_terminal()),
-            AccessLog::Stdout => (io::stdout().as_fd().try_clone_to_owned(), io::stdout().is_terminal()),
-            AccessLog::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path);
-                (file.map(OwnedFd::from), false)
-            }
-        };
-        let path = || match &self.access_log {
-            AccessLog::File(path) => path.clone(),
-            _ => PathBuf::from("-"),
-        };
-        fd.map(|fd| Some((fd, terminal))).map_err(|source| Error::Log { path: path(), source })
+        }
     }
 }
 
@@ -170,7 +164,7 @@ struct ShardPlan {
     addresses: Vec<SocketAddr>,
     listen: ListenOptions,
     roots: Vec<PathBuf>,
-    sink: Option<OwnedFd>,
+    sinks: Vec<Sink>,
     config: ShardConfig,
     workers: Workers,
 }
@@ -182,7 +176,10 @@ impl ShardPlan {
         let tell = |event| drop(events.send(event));
         let serve = || match self.make(factory) {
             Ok(mut shard) => {
-                tell(Event::Ready(shard.mailbox()));
+                if events.send(Event::Ready(shard.mailbox())).is_err() {
+                    // Another shard could not start, so the server does not.
+                    return;
+                }
                 match shard.run() {
                     Ok(()) => tell(Event::Ended(shard.metrics().clone())),
                     Err(lost) => tell(Event::Failed(lost.into())),
@@ -207,8 +204,8 @@ impl ShardPlan {
         }
         let mut uring = UringConfig::new(self.config.limits.ring.clone());
         uring.roots = self.roots;
+        uring.sinks = self.sinks;
         uring.workers = Some(self.workers);
-        uring.sinks = self.sink.into_iter().collect();
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
         let ring = UringRing::new(uring)?;

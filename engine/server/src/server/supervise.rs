@@ -6,16 +6,17 @@ use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use slipring_ring::uring::process::Signals;
+use slipring_ring::uring::process::{Heard, Signals};
 
 use super::handle::Event;
+use super::logs::OpenLogs;
 use super::{Ended, Error, Server, Signal};
 use crate::metrics::Metrics;
 use crate::shard::{Mailbox, Message};
 
 impl Server {
     /// Waits for what ends the server, and for its end.
-    pub(super) fn supervise(&self, shards: &[Mailbox]) -> Result<Ended, Error> {
+    pub(super) fn supervise(&self, shards: &[Mailbox], logs: &OpenLogs) -> Result<Ended, Error> {
         let mut draining = false;
         let mut left = shards.len();
         let mut total = Metrics::default();
@@ -25,33 +26,41 @@ impl Server {
                     total.add(&metrics);
                     left -= 1;
                 }
-                Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Signal(signal)) if draining => return Ok(Ended::Stopped(signal)),
+                Ok(Event::Failed(error)) => {
+                    post(shards, Message::Stop);
+                    return Err(error);
+                }
+                Ok(Event::Signal(signal)) if draining => {
+                    post(shards, Message::Stop);
+                    return Ok(Ended::Stopped(signal));
+                }
                 Ok(Event::Signal(signal)) => {
                     draining = true;
                     if self.banner && signal == Signal::Interrupt {
                         // Python's line (row X3). A closed standard output must not end the drain.
                         let _ = writeln!(io::stdout(), "\nKeyboard interrupt received, exiting.");
                     }
-                    drain(shards);
+                    post(shards, Message::Drain);
+                }
+                Ok(Event::Reopen) => {
+                    logs.reopen();
+                    post(shards, Message::Reopened);
                 }
                 Ok(Event::Shutdown) => {
                     draining = true;
-                    drain(shards);
+                    post(shards, Message::Drain);
                 }
                 Ok(Event::Ready(_)) | Err(_) => {}
             }
         }
-        if total.log_dropped_lines > 0 {
-            let _ = writeln!(io::stderr(), "slipring: {} log lines were dropped", total.log_dropped_lines);
-        }
+        logs.tell_losses(&total);
         Ok(Ended::Drained)
     }
 }
 
-fn drain(shards: &[Mailbox]) {
+pub(super) fn post(shards: &[Mailbox], message: Message) {
     for shard in shards {
-        shard.post(Message::Drain);
+        shard.post(message);
     }
 }
 
@@ -72,7 +81,11 @@ pub(super) fn watch_signals(signals: Signals, events: Sender<Event>) -> Result<(
     let signals = Mutex::new(signals);
     let watch = move || {
         let Ok(signals) = signals.into_inner() else { return };
-        while events.send(Event::Signal(signals.wait())).is_ok() {}
+        let event = || match signals.wait() {
+            Heard::End(signal) => Event::Signal(signal),
+            Heard::Reopen => Event::Reopen,
+        };
+        while events.send(event()).is_ok() {}
     };
     thread::Builder::new().name("slipring-signals".into()).spawn(watch).map(drop).map_err(Error::Start)
 }

@@ -116,8 +116,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         let now = self.ring.now();
         let peer = self.ring.peer(socket);
+        if self.core.guard(|handler| handler.verify_request(peer)) != Some(true) {
+            self.core.metrics.refused += 1;
+            return self.turn_away(socket);
+        }
         let conn = Conn::new(now, &self.core.rules);
         let Some(index) = self.table.insert(conn, socket, peer) else { return };
+        let state = self.core.guard(|handler| handler.setup(peer)).flatten();
+        if let Some(entry) = self.table.get(index) {
+            entry.state = state;
+        }
         self.core.metrics.accepted += 1;
         self.drain_newcomer(index);
         self.arm_recv(index);

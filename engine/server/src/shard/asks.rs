@@ -180,7 +180,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
         let (asked, core) = (open.tag, &mut self.core);
+        core.scratch.connection = entry.state.take();
         let resumed = arrival.lend(|arrived| core.resume(entry.peer, &open.held, asked, arrived, &mut view, stage));
+        entry.state = self.core.scratch.connection.take();
         match resumed {
             Resumed::Waits(ask, tag) => {
                 open.tag = tag;

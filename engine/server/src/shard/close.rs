@@ -1,12 +1,13 @@
 //! Close is a protocol (decision 8): FIN after the last byte, hear the peer out if it may still be sending, cancel what
 //! is in flight, and free the slot only behind the last completion.
 
-use slipring_ring::{Instant, Op, OpKind, OpToken, Ring};
+use slipring_ring::{Instant, Op, OpKind, OpToken, Peer, Ring};
 
-use super::Shard;
 use super::table::{End, Recv};
-use crate::conn::TimedOut;
+use super::{Shard, moment};
+use crate::conn::{Held, TimedOut};
 use crate::handler::Handler;
+use crate::log::Left;
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// Our last byte was sent. `linger`: the peer may still be sending, and a reset would take our answer from it.
@@ -28,11 +29,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// An answer cannot be finished: the connection ends short of what was promised, so that the peer knows.
     pub(super) fn abort(&mut self, index: u32) {
-        let now = self.ring.now();
         self.core.metrics.aborted += 1;
-        if let Some(stream) = self.table.get(index).and_then(|entry| entry.stream.as_ref()) {
-            self.log.append(&mut self.ring, now, &stream.log, &mut self.core.metrics);
-        }
         self.teardown(index);
     }
 
@@ -79,23 +76,49 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(entry) = self.table.get(index) else { return };
         let close_file = entry.token(OpKind::CloseFile, index);
         let held = entry.conn.take_held();
-        if let Some(file) = entry.stream.take().and_then(|stream| self.versions.end(stream.version()?)) {
-            self.ring.submit(close_file, Op::CloseFile { file });
+        let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
+        if let Some(stream) = stream {
+            if let Some(file) = stream.version().and_then(|version| self.versions.end(version)) {
+                self.ring.submit(close_file, Op::CloseFile { file });
+            }
+            self.log_stream(&stream);
         }
-        if let Some(open) = entry.ask.take() {
-            self.core.handler.abandoned(open.tag);
+        if let Some(open) = ask {
+            self.log_abandoned(peer, &open.held);
+            self.core.guard(|handler| handler.abandoned(open.tag));
             self.followers.over(open.tag);
             self.close_ask(index, open, None);
         }
         if let Some(held) = held {
             self.core.give_held(held);
         }
-        let entry = self.table.remove(index);
+        let mut entry = self.table.remove(index);
+        if let Some(state) = entry.state.take() {
+            self.core.guard(|handler| handler.finish(entry.peer, state));
+        }
         self.ring.submit(entry.token(OpKind::Close, index), Op::Close { socket: entry.socket });
         if let Some(slot) = entry.slot {
             self.return_slot(slot);
         }
         self.fill_places();
+    }
+
+    /// Says why a connection ends, to those who want to know (row L7).
+    pub(super) fn say_why(&mut self, index: u32, why: &str) {
+        if self.logs.is_verbose()
+            && let Some(entry) = self.table.get(index)
+        {
+            let at = moment(&self.core.scratch);
+            self.logs.message(&mut self.ring, entry.peer, why.as_bytes(), at, &mut self.core.metrics);
+        }
+    }
+
+    /// The peer left before its answer was begun.
+    fn log_abandoned(&mut self, peer: Peer, held: &Held) {
+        let mut stage = Vec::new();
+        self.core.log_abandoned(peer, held, &mut stage);
+        let at = moment(&self.core.scratch);
+        self.logs.left(&mut self.ring, &stage, Left::Sent(0), at, &mut self.core.metrics);
     }
 
     /// A shutdown or close was done.
@@ -115,9 +138,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         }
         let verdict = entry.conn.handle_timeout(now);
-        if verdict != TimedOut::NotYet {
+        if let TimedOut::Close(kind) | TimedOut::Answer408(kind) | TimedOut::Abort(kind) = verdict {
             self.core.metrics.timeouts += 1;
+            self.say_why(index, kind.explain());
         }
+        let Some(entry) = self.table.get(index) else { return };
         match verdict {
             TimedOut::NotYet => self.arm_timer(index),
             TimedOut::Close(_) => self.begin_close(index, true),

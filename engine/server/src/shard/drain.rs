@@ -69,6 +69,20 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// A shard that serves a number of requests drains behind the last, or when the first does not come in time.
+    pub(super) fn count_requests(&mut self) {
+        if self.core.requests_left.is_some() && self.core.has_answered() {
+            self.first_request = Deadline::NEVER;
+        }
+        if self.core.requests_left == Some(0) {
+            self.begin_drain();
+        } else if self.first_request.passed(self.ring.now()) {
+            self.first_request = Deadline::NEVER;
+            self.core.guard(Handler::handle_timeout);
+            self.begin_drain();
+        }
+    }
+
     /// A connection accepted during a drain gets its one answer, soon.
     pub(super) fn drain_newcomer(&mut self, index: u32) {
         let until = self.ring.now().after(self.drain_idle);
@@ -130,6 +144,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         // Whatever does not end now ends with the process.
         self.drain = Drain::Closed { give_up: self.ring.now().after(Duration::from_secs(1)) };
+        if self.table.len() == 0 {
+            self.logs.discard(&mut self.ring, &mut self.core.metrics);
+        }
         self.stopped = self.table.len() == 0;
     }
 }

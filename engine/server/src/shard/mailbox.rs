@@ -13,6 +13,8 @@ pub enum Message {
     Drain = 1,
     /// End now.
     Stop = 2,
+    /// The logs lead to other files now.
+    Reopened = 4,
 }
 
 /// The sender's end; may be cloned and sent to any thread.
@@ -46,7 +48,7 @@ impl Inbox {
     /// Takes what was posted since the last call.
     pub(super) fn take(&self, mut each: impl FnMut(Message)) {
         let asked = self.asked.swap(0, Ordering::AcqRel);
-        for message in [Message::Drain, Message::Stop] {
+        for message in [Message::Drain, Message::Stop, Message::Reopened] {
             if asked & message as u32 != 0 {
                 each(message);
             }

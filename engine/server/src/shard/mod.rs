@@ -12,6 +12,7 @@ mod drain;
 mod followers;
 mod limits;
 mod log_writer;
+mod logs;
 mod mailbox;
 mod receive;
 mod send;
@@ -21,20 +22,23 @@ mod versions;
 mod wheel;
 
 pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
+pub(crate) use logs::loss_message;
+pub use logs::{BUFFER_BYTES_MAX, LogConfig};
 pub use mailbox::{Mailbox, Message};
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, Ring, RingLost, SinkId, Socket};
+use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, Ring, RingLost, Socket};
 
 use crate::conn::Rules;
-use crate::handler::{Handler, Site};
+use crate::handler::{Handler, Scratch, Site};
+use crate::log::Moment;
 use crate::metrics::Metrics;
 use core::Core;
 use drain::Drain;
 use followers::Followers;
-use log_writer::LogWriter;
+use logs::Logs;
 use mailbox::Inbox;
 use table::{End, Table};
 use versions::Versions;
@@ -51,16 +55,16 @@ pub struct ShardConfig {
     pub site: Site,
     /// How many listeners the ring has.
     pub listeners: u16,
-    /// Where log lines go; `None` keeps none.
-    pub log: Option<SinkId>,
-    /// Whether every answer gets a line, or only messages and errors.
-    pub log_access: bool,
-    /// How long a line may wait for others.
-    pub log_delay: Duration,
+    /// What is logged where, and how.
+    pub logs: LogConfig,
     /// How long a drain may take.
     pub drain_timeout: Duration,
     /// How long a drain waits for a connection's next request.
     pub drain_idle: Duration,
+    /// Requests after which it drains by itself; `None`: never.
+    pub requests_max: Option<u64>,
+    /// How long it waits for the first request before it drains by itself.
+    pub request_timeout: Option<Duration>,
 }
 
 impl ShardConfig {
@@ -71,11 +75,11 @@ impl ShardConfig {
             rules: Rules::COMMAND,
             site: Site::new(),
             listeners: 1,
-            log: None,
-            log_access: true,
-            log_delay: Duration::from_millis(250),
+            logs: LogConfig::off(),
             drain_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(5),
+            requests_max: None,
+            request_timeout: None,
         }
     }
 }
@@ -86,10 +90,10 @@ pub struct Shard<R: Ring, H: Handler> {
     core: Core<H>,
     table: Table,
     wheel: Wheel,
-    log: LogWriter,
+    logs: Logs,
     limits: ShardLimits,
     batch: Option<Batch>,
-    /// Log lines of the answers in each send slot, by its number.
+    /// Log records of the answers in each send slot, by its number.
     stages: Vec<Vec<u8>>,
     /// Connections whose slot is to be sent at the end of the tick.
     dirty: Vec<u32>,
@@ -101,6 +105,8 @@ pub struct Shard<R: Ring, H: Handler> {
     starved: VecDeque<u32>,
     followers: Followers,
     versions: Versions,
+    /// Connections that have input, while the log has no room for their lines.
+    logs_waiting: VecDeque<u32>,
     /// Memory of inbound buffers, for reuse.
     inbound_pool: Vec<Vec<u8>>,
     listeners: Vec<accept::Accepting>,
@@ -109,6 +115,8 @@ pub struct Shard<R: Ring, H: Handler> {
     drain: Drain,
     drain_timeout: Duration,
     drain_idle: Duration,
+    /// Until when the first request has to come.
+    first_request: Deadline,
     inbox: Inbox,
     mailbox: Mailbox,
     second: u64,
@@ -122,11 +130,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let (mailbox, inbox) = mailbox::mailbox(ring.waker());
         let first_reserved = limits.connections_max as u32;
         let slots = limits.ring.send_slots as usize;
+        let format = config.logs.access.map(|_| config.logs.format.clone());
         let mut shard = Self {
-            core: Core::new(factory, config.site, config.rules, config.log_access && config.log.is_some()),
+            core: Core::new(factory, config.site, config.rules, format),
             table: Table::new(limits.connections_max),
             wheel: Wheel::new(ring.now()),
-            log: LogWriter::new(&mut ring, config.log, first_reserved + LOG_TOKEN, config.log_delay),
+            logs: Logs::new(&mut ring, &config.logs, first_reserved + LOG_TOKEN),
             batch: Some(Batch::new()),
             stages: (0..slots).map(|_| Vec::with_capacity(256)).collect(),
             dirty: Vec::with_capacity(limits.connections_max.min(4096)),
@@ -136,12 +145,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             followers: Followers::default(),
             versions: Versions::default(),
             starved: VecDeque::new(),
+            logs_waiting: VecDeque::new(),
             inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
             listeners: (0..config.listeners).map(|_| accept::Accepting::default()).collect(),
             parked: VecDeque::new(),
             drain: Drain::No,
             drain_timeout: config.drain_timeout,
             drain_idle: config.drain_idle,
+            first_request: config.request_timeout.map_or(Deadline::NEVER, |timeout| ring.now().after(timeout)),
             inbox,
             mailbox,
             second: u64::MAX,
@@ -149,6 +160,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             limits,
             ring,
         };
+        shard.core.requests_left = config.requests_max;
         shard.read_time();
         for listener in 0..config.listeners {
             shard.arm_accept(ListenerId(listener));
@@ -194,7 +206,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Whether [`Self::run`] would return.
     pub fn is_done(&self) -> bool {
-        self.stopped || (matches!(self.drain, Drain::Closed { .. }) && self.table.len() == 0 && self.log.is_quiet())
+        self.stopped || (matches!(self.drain, Drain::Closed { .. }) && self.table.len() == 0 && self.logs.is_quiet())
     }
 
     /// One turn of the loop.
@@ -211,6 +223,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         self.batch = Some(batch);
         waited?;
+        self.serve_log_waiters();
         self.serve_ready();
         self.fire_timers();
         self.serve_starved();
@@ -219,6 +232,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.serve_slot_waiters();
         self.flush();
         self.flush_log();
+        self.count_requests();
         self.pursue_drain();
         Ok(())
     }
@@ -227,7 +241,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !self.ready.is_empty() || self.followers.any_due() {
             return Some(Deadline::at(Instant::ORIGIN));
         }
-        let next = self.wheel.next().min(self.log.due()).min(self.drain.next()).min(self.accept_retry());
+        let next = self
+            .wheel
+            .next()
+            .min(self.logs.due())
+            .min(self.drain.next())
+            .min(self.accept_retry())
+            .min(self.first_request);
         (next != Deadline::NEVER).then_some(next)
     }
 
@@ -241,7 +261,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if second != self.second {
             self.second = second;
             self.ring.refresh_roots();
-            self.core.handler.service_actions();
+            self.core.guard(Handler::service_actions);
+            self.logs.tell_losses(&mut self.ring, moment(&self.core.scratch), &mut self.core.metrics);
         }
     }
 
@@ -278,12 +299,21 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.on_ran(index, result);
             }
             Outcome::Written(result, transfer) => {
-                self.log.written(&mut self.ring, result, transfer);
+                let now = self.ring.now();
+                self.logs.written(&mut self.ring, now, token, result, transfer, &mut self.core.metrics);
             }
             Outcome::Done => self.on_done(token),
             Outcome::Woken => self.on_woken(),
             // A server never connects; a cancelled operation tells its own end.
             Outcome::Cancelled(_) | Outcome::Connected(_) => {}
+            Outcome::Discarded(_)
+            | Outcome::PostFailed(_)
+            | Outcome::Spooled(_)
+            | Outcome::Stored(..)
+            | Outcome::Spawned(_)
+            | Outcome::Exited(_)
+            | Outcome::PipeRead(..)
+            | Outcome::PipeWritten(..) => unreachable!("nothing here submits these yet"),
         }
     }
 
@@ -298,20 +328,49 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn on_woken(&mut self) {
         let mut drain = false;
         let mut stop = false;
+        let mut reopened = false;
         self.inbox.take(|message| match message {
             Message::Drain => drain = true,
             Message::Stop => stop = true,
+            Message::Reopened => reopened = true,
         });
         self.stopped |= stop;
+        if reopened {
+            let now = self.ring.now();
+            self.logs.reopened(&mut self.ring, now, &mut self.core.metrics);
+        }
         if drain {
             self.begin_drain();
+        }
+    }
+
+    /// The log has room again: who waited for it has its turn.
+    fn serve_log_waiters(&mut self) {
+        while !self.logs.is_full()
+            && let Some(index) = self.logs_waiting.pop_front()
+        {
+            if let Some(entry) = self.table.get(index) {
+                entry.awaits_log = false;
+            }
+            self.make_ready(index);
+        }
+    }
+
+    /// The log has no room for another line: this connection waits, its input unread.
+    #[cold]
+    fn await_log(&mut self, index: u32) {
+        if let Some(entry) = self.table.get(index)
+            && !entry.awaits_log
+        {
+            entry.awaits_log = true;
+            self.logs_waiting.push_back(index);
         }
     }
 
     fn flush_log(&mut self) {
         let now = self.ring.now();
         let ending = matches!(self.drain, Drain::Closed { .. }) && self.table.len() == 0;
-        self.log.flush(&mut self.ring, now, ending);
+        self.logs.flush(&mut self.ring, now, ending);
     }
 
     /// Puts a connection into the wheel if its deadline came nearer.
@@ -355,7 +414,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 impl<R: Ring, H: Handler> Drop for Shard<R, H> {
     /// What is not in flight goes back to the ring; what is, the ring has.
     fn drop(&mut self) {
-        self.log.end(&mut self.ring);
+        self.logs.end(&mut self.ring);
         for index in self.table.indices() {
             if let Some(slot) = self.table.get(index).and_then(|entry| entry.slot.take()) {
                 self.ring.return_slot(slot);
@@ -370,7 +429,12 @@ impl<R: Ring, H: Handler> std::fmt::Debug for Shard<R, H> {
     }
 }
 
-/// The log's token slot, behind the listeners'.
+/// This moment, for a log line.
+fn moment(scratch: &Scratch) -> Moment<'_> {
+    Moment { now: scratch.now, wall: scratch.wall, date: &scratch.date }
+}
+
+/// The token slots of the logs, behind the listeners'.
 const LOG_TOKEN: u32 = 32;
 
 /// Inbound buffers kept for reuse.

@@ -75,7 +75,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn take_bytes(&mut self, index: u32, lease: Lease) {
         let Some(entry) = self.table.get(index) else { return self.ring.give_back(lease) };
         match entry.end {
-            End::Open if entry.can_consume() && entry.inbound.is_empty() => self.turn_lease(index, lease),
+            End::Open if entry.can_consume() && entry.inbound.is_empty() && !self.logs.is_full() => {
+                self.turn_lease(index, lease);
+            }
             End::Open => self.keep_bytes(index, lease),
             End::AfterSend { .. } => {
                 // Something came behind the last request: the peer has to be heard out (decision 8).
@@ -101,7 +103,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         };
         let stage = &mut self.stages[slot.number()];
         let (bytes, view) = self.ring.borrow(&lease, slot);
+        self.core.scratch.connection = entry.state.take();
         let Turn { consumed, stop } = self.core.turn(&mut entry.conn, entry.peer, now, bytes, view, stage);
+        entry.state = self.core.scratch.connection.take();
         if consumed < bytes.len() {
             entry.inbound = self.inbound_pool.pop().unwrap_or_default();
             entry.inbound.extend_from_slice(&bytes[consumed..]);
@@ -123,9 +127,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.backlog() > INBOUND_BYTES_MAX {
             return self.abort(index);
         }
-        if entry.can_consume() {
+        if entry.can_consume() && !self.logs.is_full() {
             self.make_ready(index);
         } else {
+            if self.logs.is_full() {
+                self.await_log(index);
+            }
             self.pause_recv(index);
         }
     }
@@ -137,6 +144,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if !entry.can_consume() {
             return;
         }
+        if self.logs.is_full() {
+            return self.await_log(index);
+        }
         if entry.slot.is_none() {
             entry.slot = self.ring.take_slot();
         }
@@ -144,8 +154,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let stage = &mut self.stages[slot.number()];
         entry.unturned = false;
         let input = &entry.inbound[entry.inbound_at..];
+        self.core.scratch.connection = entry.state.take();
         let Turn { consumed, stop } =
             self.core.turn(&mut entry.conn, entry.peer, now, input, self.ring.fill(slot), stage);
+        entry.state = self.core.scratch.connection.take();
         entry.inbound_at += consumed;
         if entry.backlog() == 0 {
             self.drop_inbound(index);
@@ -241,6 +253,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if answering {
             self.core.metrics.aborted += 1;
         }
+        self.say_why(index, "the peer hung up");
         self.teardown(index);
     }
 }

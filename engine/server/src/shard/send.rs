@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
 
-use super::Shard;
 use super::core::OutOfSlot;
 use super::stream::{FileSource, PullSource, Stream};
 use super::table::End;
+use super::{Shard, moment};
 use crate::conn::Phase;
 use crate::handler::{BodySource, Handler};
+use crate::log::{Left, note_progress};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// After a turn or a resumed exchange: send what was written, or go on at once when nothing was.
@@ -26,7 +27,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             _ => {
                 if let Some(slot) = entry.slot.take() {
-                    self.log_stage(&slot);
                     self.return_slot(slot);
                 }
                 self.after_answers(index);
@@ -66,11 +66,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         entry.sending = false;
         match result {
             Ok(_) if slot.unsent() == 0 => {
-                self.log_stage(&slot);
                 self.return_slot(slot);
                 self.after_answers(index);
             }
             Ok(_) if entry.end != End::Cancelling => {
+                note_progress(&mut self.stages[slot.number()], slot.sent() as u64, now);
                 entry.conn.handle_progress(now, &self.core.rules);
                 entry.sending = true;
                 entry.in_flight += 1;
@@ -78,25 +78,22 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.ring.submit(token, Op::Send { socket, slot });
             }
             _ => {
-                // The peer is gone; what it asked for still stands in the log.
-                self.log_stage(&slot);
                 self.return_slot(slot);
                 self.lose(index);
             }
         }
     }
 
-    /// What a slot carried has left, or never will: its lines go to the log.
-    #[inline]
-    fn log_stage(&mut self, slot: &SendSlot) {
-        let now = self.ring.now();
-        self.log.append(&mut self.ring, now, &self.stages[slot.number()], &mut self.core.metrics);
-    }
-
-    /// Ends the use of a slot; a connection that waits for one has its turn.
+    /// Ends the use of a slot: what it carried has left, or never will, so its lines go to the log. A connection that
+    /// waits for a slot has its turn.
     #[inline]
     pub(super) fn return_slot(&mut self, slot: SendSlot) {
-        self.stages[slot.number()].clear();
+        let stage = &mut self.stages[slot.number()];
+        if !stage.is_empty() {
+            let (left, at) = (Left::Sent(slot.sent() as u64), moment(&self.core.scratch));
+            self.logs.left(&mut self.ring, stage, left, at, &mut self.core.metrics);
+            stage.clear();
+        }
         self.ring.return_slot(slot);
         if !self.slots_waiting.is_empty() {
             self.serve_slot_waiter();
@@ -256,6 +253,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let token = entry.token(OpKind::CloseFile, index);
         let Ok(stat) = stat else {
             // What is written leaves, answers before this one among it; then the connection ends short of the promise.
+            if let Some(slot) = &entry.slot {
+                self.stages[slot.number()].extend_from_slice(&log);
+            }
             entry.end = End::AfterSend { linger: true };
             self.ring.submit(token, Op::CloseFile { file });
             self.core.metrics.aborted += 1;

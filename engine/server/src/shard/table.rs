@@ -1,5 +1,7 @@
 //! The connection table: a slot for each connection, with a generation that tells late completions apart.
 
+use std::any::Any;
+
 use slab::Slab;
 use slipring_ring::{Deadline, FileId, OpKind, OpToken, Peer, SendSlot, Socket};
 
@@ -27,6 +29,8 @@ pub(super) struct Entry {
     pub(super) ready: bool,
     /// On the list of connections that wait for a send slot.
     pub(super) awaits_slot: bool,
+    /// On the list of connections that wait for room in the log.
+    pub(super) awaits_log: bool,
     /// Bytes that our end discarded while lingering.
     pub(super) lingered: u32,
     /// Where answers are being written.
@@ -41,6 +45,8 @@ pub(super) struct Entry {
     pub(super) ask: Option<OpenAsk>,
     /// The body that is being sent.
     pub(super) stream: Option<Box<Stream>>,
+    /// What the handler keeps for this connection.
+    pub(super) state: Option<Box<dyn Any>>,
 }
 
 /// An exchange that waits for something.
@@ -184,6 +190,7 @@ impl Entry {
             dirty: false,
             ready: false,
             awaits_slot: false,
+            awaits_log: false,
             lingered: 0,
             slot: None,
             inbound: Vec::new(),
@@ -191,6 +198,7 @@ impl Entry {
             unturned: false,
             ask: None,
             stream: None,
+            state: None,
         }
     }
 

@@ -46,7 +46,8 @@ struct Up {
     arm: Arm,
     target: Target,
     addresses: Vec<SocketAddr>,
-    server: Option<Server>,
+    /// Ended when this is dropped.
+    _server: Option<Server>,
 }
 
 /// Compares. `stop` ends it after the block that is being measured; what was measured is still reported.
@@ -103,8 +104,8 @@ impl Up {
         if let (Some(server), Some(address)) = (&mut server, addresses.first()) {
             server.wait_ready(*address, course.ready_timeout, stop)?;
         }
-        let pids = server.iter().map(Server::pid).collect();
-        Ok(Self { arm: Arm { url: target.to_string(), command, saturation: None, pids }, target, addresses, server })
+        let arm = Arm { url: target.to_string(), command, ..Arm::default() };
+        Ok(Self { arm, target, addresses, _server: server })
     }
 }
 
@@ -113,7 +114,7 @@ impl Course {
         let [settle, block] = [design.settle_ns, design.block_ns].map(Duration::from_nanos);
         let (warmup, duration) = if rate.is_some() { (settle, block) } else { (PROBE_SETTLE, PROBE) };
         let plan = self.load.plan(&up.target, rate, warmup, duration);
-        Plan { cores: self.place.generator.clone(), target_pid: up.server.as_ref().map(Server::pid), ..plan }
+        Plan { cores: self.place.generator.clone(), ..plan }
     }
 }
 
@@ -127,8 +128,13 @@ fn probe(up: &Up, course: &Course, stop: &AtomicBool) -> Result<RunRecord, Failu
 /// The design with what only the probes know: the rate, and the primaries that can be measured.
 fn settled_design(course: &Course, up: &mut [Up; 2], probes: &[RunRecord; 2]) -> Design {
     let mut design = course.design.clone();
+    for (up, probe) in up.iter_mut().zip(probes) {
+        up.arm.pids = probe.target.as_ref().map(|target| target.pids.clone()).unwrap_or_default();
+    }
     if design.rate <= 0.0 {
-        up.iter_mut().zip(probes).for_each(|(up, probe)| up.arm.saturation = Some(probe.rate()));
+        for (up, probe) in up.iter_mut().zip(probes) {
+            up.arm.saturation = Some(probe.rate());
+        }
         design.rate = rounded(RATE_SHARE * probes[0].rate().min(probes[1].rate())).max(1.0);
     }
     let is_read = probes.iter().all(|probe| Metric::TargetCpu.of(probe).is_some());

@@ -64,11 +64,6 @@ impl Server {
         Ok(Self { child })
     }
 
-    /// The shell, or what it became.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Waits until it takes a connection.
     pub(super) fn wait_ready(
         &mut self,
@@ -144,7 +139,7 @@ mod tests {
     #[test]
     fn a_server_ends_with_all_that_it_started() {
         let server = Server::start("sleep 1000 & sleep 1000 & wait", None).expect("a shell");
-        let shell = server.pid();
+        let shell = server.child.id();
         let children = || fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap_or_default();
         while children().split_whitespace().count() < 2 {
             pause();

@@ -46,7 +46,8 @@ impl Exchange<'_> {
         Ok(self)
     }
 
-    /// One field. `Connection: close` and `keep-alive` also decide about the connection (row K6).
+    /// One field. `Connection: close` ends the connection behind the answer; `keep-alive` is sent unless the connection
+    /// ends anyhow (row K6).
     ///
     /// # Errors
     /// Before the response line, or an invalid name or value.
@@ -56,6 +57,10 @@ impl Exchange<'_> {
             return Err(HandlerError::OutOfOrder);
         }
         if keyword.eq_ignore_ascii_case("connection") {
+            if self.close && value.eq_ignore_ascii_case(b"keep-alive") {
+                // The peer or the request's own form ends the connection: the engine will say so, and nobody the contrary.
+                return Ok(self);
+            }
             self.connection_sent = true;
             self.close |= value.eq_ignore_ascii_case(b"close");
         } else if keyword.eq_ignore_ascii_case("content-length") {

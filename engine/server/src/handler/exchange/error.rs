@@ -1,7 +1,9 @@
 //! Errors, with a page that explains them.
 
+use slipring_wire::response::Status;
+
 use super::Exchange;
-use crate::handler::{HandlerError, Reply, error_page};
+use crate::handler::{ErrorPage, Explained, HandlerError, Reply};
 
 impl Exchange<'_> {
     /// Sends and logs an error, with a page that explains it (rows S59 to S61, E1 to E8).
@@ -34,8 +36,9 @@ impl Exchange<'_> {
     }
 
     fn begin_error(&mut self, code: u16, message: Option<&str>) -> Result<(), HandlerError> {
-        self.send_response_with(code, message)?;
-        let said = message.unwrap_or_else(|| known(self.status.phrase()));
+        let status = Status::new(code).ok_or(HandlerError::InvalidStatus(code))?;
+        let said = message.unwrap_or_else(|| known(status, status.phrase()));
+        self.send_response_with(code, Some(said))?;
         self.log_error(format_args!("code {code}, message {said}"));
         Ok(())
     }
@@ -44,15 +47,26 @@ impl Exchange<'_> {
         if !self.status.has_body() {
             return self.end_headers(b"");
         }
-        let message = message.unwrap_or_else(|| known(self.status.phrase()));
-        let explain = explain.unwrap_or_else(|| known(self.status.explain()));
-        let page = error_page(code, message, explain);
-        self.send_header("Content-Type", "text/html;charset=utf-8")?;
+        let message = message.unwrap_or_else(|| known(self.status, self.status.phrase()));
+        let explain = explain.unwrap_or_else(|| known(self.status, self.status.explain()));
+        let explained = Explained { code, message, explain };
+        let how = &self.site.error_page;
+        let page = how.render(explained);
+        if !self.is_request() && !self.out.fits(page.len() + how.content_type().len() + REST_OF_HEAD_BYTES) {
+            // The engine's own refusals stand in the slot or nowhere; Python's page always fits.
+            let python = ErrorPage::default();
+            self.send_header("Content-Type", python.content_type())?;
+            return self.end_headers(python.render(explained).as_bytes());
+        }
+        self.send_header("Content-Type", how.content_type())?;
         self.end_headers(page.as_bytes())
     }
 }
 
-/// Row E7: a code without a phrase or explanation.
-fn known(text: &'static str) -> &'static str {
-    if text.is_empty() { "???" } else { text }
+/// What stands in a head behind the fields of an error: its media type, its length, the connection, the empty line.
+const REST_OF_HEAD_BYTES: usize = 128;
+
+/// Row E7: a code that nobody knows has neither phrase nor explanation. Some that are known have no explanation.
+fn known(status: Status, text: &'static str) -> &'static str {
+    if status.phrase().is_empty() { "???" } else { text }
 }

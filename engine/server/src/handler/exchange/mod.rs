@@ -97,6 +97,11 @@ impl<'a> Exchange<'a> {
 
     /// The answer, written; the exchange ends.
     pub(crate) fn into_ending(mut self) -> Ending {
+        if self.state != State::Done {
+            // Half a head never leaves: the connection ends without one.
+            self.restart();
+            self.close = true;
+        }
         if self.state == State::Done && self.request.version() == Version::Http09 {
             self.strip_head();
         }
@@ -108,6 +113,11 @@ impl<'a> Exchange<'a> {
             body: self.body,
             body_end: self.body_end,
         }
+    }
+
+    /// Whether there is a request: the engine also answers what is none.
+    fn is_request(&self) -> bool {
+        !self.request.bytes.is_empty()
     }
 
     /// Whether an answer was begun.

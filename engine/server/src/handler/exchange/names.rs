@@ -4,18 +4,27 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 
+use slipring_ring::Peer;
+
 use super::Exchange;
+use crate::handler::MessageKind;
+use crate::log::CacheUse;
 
 impl Exchange<'_> {
     /// Logs that a request cannot be fulfilled (row S53).
     pub fn log_error(&mut self, message: fmt::Arguments<'_>) {
-        self.log_message(message);
+        self.note_message(MessageKind::Error, message);
     }
 
     /// Logs a line of the handler's own (rows S55 to S57); client and date are put before it.
     pub fn log_message(&mut self, message: fmt::Arguments<'_>) {
+        self.note_message(MessageKind::Message, message);
+    }
+
+    fn note_message(&mut self, kind: MessageKind, message: fmt::Arguments<'_>) {
         use io::Write;
         // Writing to memory does not fail. A line end inside the message would forge a line: it is escaped later.
+        self.scratch.messages.push(kind as u8);
         let start = self.scratch.messages.len();
         let _ = self.scratch.messages.write_fmt(message);
         for byte in &mut self.scratch.messages[start..] {
@@ -24,6 +33,21 @@ impl Exchange<'_> {
             }
         }
         self.scratch.messages.push(b'\n');
+    }
+
+    /// The client's address for a log (row S47): without its port, and without asking anybody for its name.
+    pub fn address_string(&self) -> String {
+        match self.request.peer {
+            Peer::Ip(address) => address.ip().to_canonical().to_string(),
+            Peer::Unix => "unix".to_owned(),
+            Peer::Unknown => "-".to_owned(),
+        }
+    }
+
+    /// Notes for the access log what a cache had to do with this answer.
+    #[inline]
+    pub fn note_cache(&mut self, cache: CacheUse) {
+        self.scratch.cache = cache;
     }
 
     /// The value of `Server` (row S65).

@@ -3,11 +3,12 @@
 use std::io::Read;
 
 use slipring_ring::{Instant, Peer};
-use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
+use slipring_wire::target::{TargetError, normalize};
 use slipring_wire::version::Version;
 
 use super::Exchange;
+use crate::handler::Headers;
 
 impl<'a> Exchange<'a> {
     /// The other end of the connection (row S38).
@@ -20,9 +21,14 @@ impl<'a> Exchange<'a> {
         self.request.command()
     }
 
-    /// The request target as sent: percent-encoded, with its query (row S18).
+    /// The request target: percent-encoded, with its query (row S18), and one slash where several began it (row R19).
     pub fn path(&self) -> &'a [u8] {
         self.request.path()
+    }
+
+    /// The request target as sent.
+    pub fn raw_target(&self) -> &'a [u8] {
+        self.request.raw_target()
     }
 
     /// The version of the request.
@@ -30,9 +36,45 @@ impl<'a> Exchange<'a> {
         self.request.version()
     }
 
-    /// The field section.
-    pub fn headers(&self) -> Fields<'a> {
-        self.request.headers()
+    /// The request line as sent, without its end (row R26).
+    pub fn request_line(&self) -> &'a [u8] {
+        self.request.head.request_line(self.request.bytes)
+    }
+
+    /// The path of the target in normal form: escapes decoded once, empty and dot segments dropped, no slash at either end
+    /// (row S18).
+    ///
+    /// # Errors
+    /// A target that leads nowhere; [`TargetError::status`] is what answers it.
+    pub fn decoded_path(&self) -> Result<Vec<u8>, TargetError> {
+        let mut scratch = Vec::new();
+        normalize(self.path(), &mut scratch).map(|normal| normal.path.to_vec())
+    }
+
+    /// What stands behind the first `?` of the target, as sent.
+    pub fn query(&self) -> Option<&'a [u8]> {
+        let path = self.path();
+        path.iter().position(|&byte| byte == b'?').map(|mark| &path[mark + 1..])
+    }
+
+    /// The fields of the head.
+    pub fn headers(&self) -> Headers<'a> {
+        Headers::new(self.request.headers())
+    }
+
+    /// The state of this connection, if [`crate::Handler::setup`] made one of this type.
+    pub fn state<T: 'static>(&mut self) -> Option<&mut T> {
+        self.scratch.connection.as_mut()?.downcast_mut()
+    }
+
+    /// The name of the server (row S66): as configured, else the address that it listens on.
+    pub fn server_name(&self) -> &'a str {
+        &self.site.server_name
+    }
+
+    /// The port that the server listens on; 0 where it has none.
+    pub fn server_port(&self) -> u16 {
+        self.site.server_port
     }
 
     /// The parsed head, for what has no word of BaseHTTPServer's.

@@ -1,5 +1,6 @@
 //! One request answered: the handler's function runs, and what it wrote is kept.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use slipring_ring::{Peer, RunError, SlotBytes};
@@ -7,12 +8,14 @@ use slipring_wire::command::Command;
 use slipring_wire::error::Quoted;
 use slipring_wire::target::TargetForm;
 
+use super::hooks::message_of;
+use super::logging::Written;
 use super::{Answer, Core, OutOfSlot, Resumed};
 use crate::conn::Held;
 use crate::handler::{
-    Answered, Arrived, Commands, Ending, Exchange, Handler, HandlerError, Output, Reply, Request, Waits,
+    Answered, Arrived, Commands, Ending, Exchange, Failure, Handler, HandlerError, Output, Reply, Request, Waits,
 };
-use crate::log::{self, AccessRecord};
+use crate::log::CacheUse;
 
 impl<H: Handler> Core<H> {
     /// Dispatches the request in `self.head`.
@@ -67,41 +70,54 @@ impl<H: Handler> Core<H> {
         stage: &mut Vec<u8>,
         act: impl FnOnce(&mut H, &'static Commands<H>, &mut Exchange<'_>) -> Reply,
     ) -> Answer {
+        let start = *slot.len;
+        self.scratch.cache = CacheUse::None;
         let request = Request { head: &self.head, bytes, body, peer };
-        let keep_alive = self.head.keep_alive() && !close && !self.draining;
+        let keep_alive =
+            self.head.keep_alive() && !close && !self.draining && self.requests_left.is_none_or(|left| left > 1);
         let out = Output::new(slot.bytes, slot.len);
         let mut x = Exchange::new(request, &self.site, &mut self.scratch, out, keep_alive);
         let (handler, commands) = (&mut self.handler, self.commands);
+        let mut failed = None;
         match catch_unwind(AssertUnwindSafe(|| act(handler, commands, &mut x))) {
-            Ok(Ok(Answered(Waits::Ask(ask, tag)))) => return Answer::Waits(ask, tag),
-            Ok(Ok(Answered(Waits::Nothing))) if x.is_answered() => {}
-            Ok(failed) => fail(&mut x, failed.err()),
-            Err(_) => {
-                self.handler = (self.factory)();
-                self.metrics.panics += 1;
-                fail(&mut x, None);
+            Ok(Ok(Answered(Waits::Ask(ask, tag)))) => {
+                self.stage_messages(peer, stage);
+                return Answer::Waits(ask, tag);
             }
+            Ok(Ok(Answered(Waits::Nothing))) if x.is_answered() => {}
+            other => failed = Some(fail(&mut x, other)),
         }
         let ending = x.into_ending();
+        if let Some(failed) = failed {
+            self.after_failure(peer, bytes, body, failed);
+        }
         self.metrics.requests += 1;
+        self.count_answer();
         let logged_from = stage.len();
-        self.log(peer, self.head.request_line(bytes), ending.status.code(), stage);
+        let written = Written::of(&ending, start, *slot.len);
+        self.log(peer, bytes, written, stage);
         keep(ending, stage, logged_from)
     }
 
-    #[inline]
-    pub(super) fn log(&mut self, peer: Peer, request_line: &[u8], status: u16, stage: &mut Vec<u8>) {
-        let date = self.scratch.date.log_text();
-        if !self.scratch.messages.is_empty() {
-            for text in self.scratch.messages.split(|&byte| byte == b'\n').filter(|text| !text.is_empty()) {
-                log::message(stage, peer, date, text);
+    /// A handler that panicked is made anew; then it hears of the failure.
+    #[cold]
+    fn after_failure(&mut self, peer: Peer, bytes: &[u8], body: &[u8], failed: Failed) {
+        match failed {
+            Failed::Panicked(payload) => {
+                self.replace_handler();
+                self.tell_failure(peer, bytes, body, Failure::Panicked(message_of(&*payload)));
             }
-            self.scratch.messages.clear();
-        }
-        if self.log_access {
-            AccessRecord { peer, date, request_line, status }.write(stage);
+            Failed::Returned(error) => self.tell_failure(peer, bytes, body, Failure::Returned(error)),
+            Failed::Unanswered => self.tell_failure(peer, bytes, body, Failure::Unanswered),
         }
     }
+}
+
+/// How a handler's function failed.
+enum Failed {
+    Panicked(Box<dyn Any + Send>),
+    Returned(HandlerError),
+    Unanswered,
 }
 
 /// Sorts out where an answer stands.
@@ -117,18 +133,25 @@ fn keep(ending: Ending, stage: &mut Vec<u8>, logged_from: usize) -> Answer {
 
 /// The handler failed: forget what it wrote, say 500 (row E16), or 503 when a job found no worker, and why in the log.
 #[cold]
-fn fail(x: &mut Exchange<'_>, error: Option<HandlerError>) {
+fn fail(x: &mut Exchange<'_>, result: Result<Reply, Box<dyn Any + Send>>) -> Failed {
     x.restart();
-    let status = match error {
-        Some(HandlerError::Job(RunError::Full | RunError::NoThread | RunError::NoPool)) => 503,
+    let failed = match result {
+        Ok(Err(error)) => Failed::Returned(error),
+        Ok(Ok(_)) => Failed::Unanswered,
+        Err(payload) => Failed::Panicked(payload),
+    };
+    let status = match failed {
+        Failed::Returned(HandlerError::Job(RunError::Full | RunError::NoThread | RunError::NoPool)) => 503,
         _ => 500,
     };
-    match error {
-        Some(error) => x.log_error(format_args!("the handler failed: {error}")),
-        None => x.log_error(format_args!("the handler failed")),
+    match &failed {
+        Failed::Returned(error) => x.log_error(format_args!("the handler failed: {error}")),
+        Failed::Panicked(payload) => x.log_error(format_args!("the handler panicked: {}", message_of(&**payload))),
+        Failed::Unanswered => x.log_error(format_args!("the handler returned without an answer")),
     }
     x.close();
     let _ = x.send_error(status);
+    failed
 }
 
 /// A command that the handler has no function for (rows S35, E5, U16).

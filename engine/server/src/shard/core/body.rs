@@ -6,7 +6,7 @@ use slipring_wire::request::Expect;
 
 use super::{Answer, Core, HELD_BYTES_KEPT_MAX, HELD_KEPT_MAX, Step, Stop};
 use crate::conn::{BodyStep, Conn, Held, Keep};
-use crate::handler::{Admit, Handler, Request};
+use crate::handler::{Admit, Handler};
 
 impl<H: Handler> Core<H> {
     /// A head announced a body: what is it for, and may it come?
@@ -21,9 +21,8 @@ impl<H: Handler> Core<H> {
         slot: &mut SlotBytes<'_>,
         stage: &mut Vec<u8>,
     ) -> Step {
-        let request = Request { head: &self.head, bytes, body: &[], peer };
         let expect = self.head.expect();
-        let admit = if expect == Expect::Unknown { Admit::Reject(417) } else { self.handler.admit(&request) };
+        let admit = if expect == Expect::Unknown { Admit::Reject(417) } else { self.ask_admit(peer, bytes) };
         let keep = match admit {
             Admit::Discard => Keep::Nothing,
             Admit::Memory(max) => Keep::Memory(max),
@@ -79,6 +78,7 @@ impl<H: Handler> Core<H> {
             }
             BodyStep::Reject { status } => {
                 let held = conn.take_held().unwrap_or_default();
+                self.parse_held(&held);
                 self.refuse(peer, &held.head, status, slot, stage);
                 self.give_held(held);
                 Step::Stop(rest.len(), Stop::Close { linger: true })
@@ -115,10 +115,11 @@ impl<H: Handler> Core<H> {
     pub(super) fn parse_held(&mut self, held: &Held) {
         let parsed = self.head.parse(&held.head, &self.rules.limits, self.rules.tolerance);
         debug_assert!(matches!(parsed, slipring_wire::request::Parsed::Complete), "a held head is complete");
+        self.begun = held.begun;
     }
 
     pub(super) fn take_held(&mut self) -> Held {
-        self.held.pop().unwrap_or_default()
+        Held { begun: self.begun, ..self.held.pop().unwrap_or_default() }
     }
 
     /// Keeps a request's memory for the next one.

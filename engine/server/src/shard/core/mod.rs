@@ -2,13 +2,18 @@
 
 mod answer;
 mod body;
+mod hooks;
+mod logging;
 mod refuse;
+
+use std::sync::Arc;
 
 use slipring_ring::{FileId, Instant, Peer, SlotBytes};
 use slipring_wire::request::RequestHead;
 
 use crate::conn::{Conn, Held, Next, Rules};
 use crate::handler::{Ask, BodyEnd, BodySource, Commands, Handler, Scratch, Site};
+use crate::log::Format;
 use crate::metrics::Metrics;
 
 /// The handler and what is lent to its exchanges.
@@ -22,10 +27,17 @@ pub(super) struct Core<H: Handler> {
     head: RequestHead,
     /// A head without a request, for answers to what is none.
     blank: RequestHead,
+    /// The same for what asked by HEAD.
+    blank_head: RequestHead,
     /// Memory of requests that outlive their buffer, for reuse.
     held: Vec<Held>,
-    pub(super) log_access: bool,
+    /// What a request's log line looks like; `None`: requests get none.
+    format: Option<Arc<Format>>,
+    /// When the head of the request at hand was complete.
+    begun: Instant,
     pub(super) draining: bool,
+    /// Requests that are still to be answered, where their number is limited.
+    pub(super) requests_left: Option<u64>,
     pub(super) metrics: Metrics,
 }
 
@@ -61,7 +73,7 @@ pub(super) struct OutOfSlot {
     pub(super) source: BodySource,
     pub(super) body_end: BodyEnd,
     pub(super) body_bytes: u64,
-    /// Its log lines, cut from the stage: they wait for its end.
+    /// Its log records, cut from the stage: they wait for its end.
     pub(super) log: Vec<u8>,
     /// The connection ends behind it; `Some(true)`: lingering.
     pub(super) close: Option<bool>,
@@ -79,7 +91,7 @@ enum Answer {
 
 /// Room that a slot must have before another request is dispatched: a small body with its head.
 const ROOM_BYTES_MIN: usize = 17 * 1024;
-/// Bytes of log lines that one slot stages before it is sent.
+/// Bytes of log records that one slot stages before it is sent.
 const STAGE_BYTES_MAX: usize = 8 * 1024;
 /// Requests whose memory is kept for reuse.
 const HELD_KEPT_MAX: usize = 256;
@@ -87,7 +99,12 @@ const HELD_KEPT_MAX: usize = 256;
 const HELD_BYTES_KEPT_MAX: usize = 64 * 1024;
 
 impl<H: Handler> Core<H> {
-    pub(super) fn new(mut factory: Box<dyn FnMut() -> H>, site: Site, rules: Rules, log_access: bool) -> Self {
+    pub(super) fn new(
+        mut factory: Box<dyn FnMut() -> H>,
+        site: Site,
+        rules: Rules,
+        format: Option<Arc<Format>>,
+    ) -> Self {
         Self {
             handler: factory(),
             factory,
@@ -97,14 +114,30 @@ impl<H: Handler> Core<H> {
             scratch: Scratch::new(),
             head: RequestHead::new(),
             blank: RequestHead::new(),
+            blank_head: refuse::asked_by_head(),
             held: Vec::with_capacity(HELD_KEPT_MAX),
-            log_access,
+            format,
+            begun: Instant::ORIGIN,
             draining: false,
+            requests_left: None,
             metrics: Metrics::default(),
         }
     }
 
-    /// Answers as many requests of `input` as one turn allows. Log lines of answers in the slot go to `stage`.
+    /// Whether any request was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.metrics.requests + self.metrics.rejected > 0
+    }
+
+    /// One answer more.
+    #[inline]
+    fn count_answer(&mut self) {
+        if let Some(left) = &mut self.requests_left {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// Answers as many requests of `input` as one turn allows. Log records of answers in the slot go to `stage`.
     #[inline]
     pub(super) fn turn(
         &mut self,
@@ -148,6 +181,7 @@ impl<H: Handler> Core<H> {
         slot: &mut SlotBytes<'_>,
         stage: &mut Vec<u8>,
     ) -> Step {
+        self.begun = now;
         match conn.poll_request(now, rest, &mut self.head, &self.rules) {
             Next::Wait => Step::Stop(0, Stop::Input),
             Next::Request { consumed, body: false } => {

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use slipring_ring::{FileStat, Instant, Op, OpKind, Ring, SendError, Transfer};
 
-use super::Shard;
 use super::table::End;
+use super::{Shard, moment};
 use crate::conn::{RATE_BYTES_PER_S_MIN, RATE_GRACE};
 use crate::handler::Handler;
+use crate::log::{Left, note_progress};
 pub(super) use file::FileSource;
 pub(super) use pull::PullSource;
 
@@ -21,8 +22,8 @@ pub(super) use pull::PullSource;
 pub(super) struct Stream {
     source: Source,
     pace: Pace,
-    /// Log lines for its end.
-    pub(super) log: Vec<u8>,
+    /// Log records for its end.
+    log: Vec<u8>,
     /// The connection ends behind it; `Some(true)`: lingering.
     close: Option<bool>,
     /// Bytes of the piece that is being sent, and where they lie in its buffer.
@@ -73,6 +74,14 @@ impl Stream {
         }
     }
 
+    /// What left of it, for the log.
+    fn left(&self) -> Left {
+        match &self.source {
+            Source::File(_) => Left::Body(self.pace.sent),
+            Source::Pull(source) => source.left(self.pace.sent),
+        }
+    }
+
     /// Whether everything was sent.
     fn is_at_its_end(&self) -> bool {
         match &self.source {
@@ -112,7 +121,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.end == End::Cancelling {
             return;
         }
-        stream.begun = true;
+        if !stream.begun {
+            // The head has left.
+            note_progress(&mut stream.log, u64::MAX, self.ring.now());
+            stream.begun = true;
+        }
         let Some(transfer) = self.ring.take_transfer() else {
             if !stream.waiting {
                 stream.waiting = true;
@@ -223,8 +236,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// A stream ended, as far as it got.
+    pub(super) fn log_stream(&mut self, stream: &Stream) {
+        let at = moment(&self.core.scratch);
+        self.logs.left(&mut self.ring, &stream.log, stream.left(), at, &mut self.core.metrics);
+    }
+
     fn stream_done(&mut self, index: u32) {
-        let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
         let Some(stream) = entry.stream.take() else { return };
         let token = entry.token(OpKind::CloseFile, index);
@@ -234,7 +252,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(file) = stream.version().and_then(|version| self.versions.end(version)) {
             self.ring.submit(token, Op::CloseFile { file });
         }
-        self.log.append(&mut self.ring, now, &stream.log, &mut self.core.metrics);
+        self.log_stream(&stream);
         self.after_answers(index);
     }
 }

@@ -11,6 +11,7 @@ use slipring_wire::body::chunked::{LAST_CHUNK, chunk_line};
 
 use super::Source;
 use crate::handler::{BodyEnd, Handler};
+use crate::log::Left;
 use crate::shard::Shard;
 
 /// A reader, and how its end is told to the peer.
@@ -19,6 +20,8 @@ pub(in crate::shard) struct PullSource {
     end: BodyEnd,
     /// Bytes that were made and not yet taken.
     rest: Vec<u8>,
+    /// Bytes of the body that were made, without what frames them.
+    made: u64,
     /// Nothing more comes of the reader.
     ended: bool,
 }
@@ -42,11 +45,22 @@ const CLOSING: &[u8] = b"\r\n";
 
 impl PullSource {
     pub(in crate::shard) fn new(reader: Box<dyn Read>, end: BodyEnd) -> Self {
-        Self { reader, end, rest: Vec::new(), ended: end == BodyEnd::Length(0) }
+        Self { reader, end, rest: Vec::new(), made: 0, ended: end == BodyEnd::Length(0) }
     }
 
     pub(super) fn is_at_its_end(&self) -> bool {
         self.ended && self.rest.is_empty()
+    }
+
+    /// What left of it, when so many bytes were sent.
+    pub(super) fn left(&self, sent: u64) -> Left {
+        match self.end {
+            BodyEnd::Length(_) => Left::Body(sent),
+            BodyEnd::Chunked | BodyEnd::Close => {
+                let body = self.made.saturating_sub(self.rest.len() as u64);
+                Left::Open { body, wire: sent, whole: self.is_at_its_end() }
+            }
+        }
     }
 
     /// What was not taken of the piece that was sent last.
@@ -86,6 +100,7 @@ impl PullSource {
     }
 
     fn frame(&mut self, buffer: &mut [u8], len: usize) -> Piece {
+        self.made += len as u64;
         let (start, end) = (OPENING_BYTES, OPENING_BYTES + len);
         match &mut self.end {
             BodyEnd::Close => Piece::Bytes(start as u32, end as u32),

@@ -1,0 +1,255 @@
+//! What the access log costs: slipring without it, with it, and without it once more, one after the other in each round.
+//!
+//! The three servers are up all the time and one is loaded at a time. What is compared is the rate of requests of the
+//! *same round*: with the log, divided by the mean of both runs without; and the ratio of those two (A/A) says how much a
+//! ratio means. The server's own CPU time per request is compared as well: on a loopback the load generator hides a part
+//! of what a server costs.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use slipring_load::plan::{Plan, Request, Target};
+use slipring_load::{cli, drive, machine};
+use tempfile::TempDir;
+use thiserror::Error;
+
+use crate::cost::stats::{Verdict, estimate};
+
+/// How `logging` is called.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Rounds; 6 or more give an interval of at least 95%
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Connections
+    #[arg(short, long, default_value_t = 64)]
+    connections: u32,
+    /// Format of the log
+    #[arg(long, default_value = "combined")]
+    format: String,
+    /// Core of the server
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..1024))]
+    server_core: u16,
+    /// Core of the load
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(..1024))]
+    load_core: u16,
+}
+
+/// Load before each measurement.
+const WARMUP: Duration = Duration::from_millis(300);
+/// Pipeline depths, in the order of the tables.
+const DEPTHS: [u32; 2] = [1, 16];
+/// A server with its log on does at least this part of the requests of one without.
+const RATE_MIN: f64 = 0.95;
+/// What a browser sends that stands in a combined line.
+const FIELDS: [&str; 3] = [
+    "Host: bench",
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Referer: http://bench/index.html",
+];
+
+/// Why nothing was measured.
+#[derive(Debug, Error)]
+pub(crate) enum LoggingError {
+    /// The server did not come up.
+    #[error("slipring did not start; build it with `cargo build --release --workspace`: {0}")]
+    NotStarted(String),
+    /// Not every request was answered with 200.
+    #[error("{0}: not every request was answered with 200")]
+    BadAnswers(&'static str),
+    /// The log does not have a line for each request.
+    #[error("the log holds nothing: this would measure nothing")]
+    EmptyLog,
+    /// The load generator.
+    #[error("the load generator failed: {0}")]
+    Load(#[from] drive::DriveError),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// Files and processes.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// The arms, in the order of their indices.
+const ARMS: [&str; 3] = ["log off", "log on", "log off again"];
+const ON: usize = 1;
+
+/// One measurement: requests a second, and CPU microseconds of the server per request.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    rate: f64,
+    server_us: f64,
+}
+
+/// Measures and prints.
+pub(crate) fn run(options: &Options) -> Result<(), LoggingError> {
+    let stop = cli::stop_on_signals();
+    let files = tempfile::Builder::new().prefix("slipring-bench-").tempdir()?;
+    fs::create_dir(files.path().join("root"))?;
+    fs::write(files.path().join("root/13.txt"), "Hello, World!")?;
+    let log = files.path().join("access.log");
+    let on = [log.display().to_string(), options.format.clone()];
+    let servers = [
+        Server::start(options, &files, &["--access-log", "off"])?,
+        Server::start(options, &files, &["--access-log", &on[0], "--log-format", &on[1]])?,
+        Server::start(options, &files, &["--access-log", "off"])?,
+    ];
+    let mut rounds: [Vec<[Sample; ARMS.len()]>; DEPTHS.len()] = Default::default();
+    for round in 0..options.rounds {
+        if io::stderr().is_terminal() {
+            eprint!("\rround {} of {} \r", round + 1, options.rounds);
+        }
+        for (place, pipeline) in DEPTHS.into_iter().enumerate() {
+            rounds[place].push(one_round(options, &servers, &log, pipeline, &stop)?);
+        }
+    }
+    print(options, &rounds);
+    Ok(())
+}
+
+/// Each arm once; the log is emptied behind it, so that no disk fills and no arm inherits the writing of another.
+fn one_round(
+    options: &Options,
+    servers: &[Server; ARMS.len()],
+    log: &Path,
+    pipeline: u32,
+    stop: &AtomicBool,
+) -> Result<[Sample; ARMS.len()], LoggingError> {
+    let mut samples = [Sample { rate: f64::NAN, server_us: f64::NAN }; ARMS.len()];
+    for (arm, server) in servers.iter().enumerate() {
+        samples[arm] = measure(options, ARMS[arm], server, pipeline, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return Err(LoggingError::Interrupted);
+        }
+    }
+    if fs::metadata(log)?.len() == 0 {
+        return Err(LoggingError::EmptyLog);
+    }
+    File::options().write(true).open(log)?.set_len(0)?;
+    Ok(samples)
+}
+
+fn measure(
+    options: &Options,
+    name: &'static str,
+    server: &Server,
+    pipeline: u32,
+    stop: &AtomicBool,
+) -> Result<Sample, LoggingError> {
+    let address = server.address;
+    let target = Target { host: address.ip().to_string(), port: address.port(), path: "/13.txt".to_owned() };
+    let fields = FIELDS.iter().map(|field| field.parse().expect("a field line")).collect();
+    let plan = Plan {
+        requests: vec![Request { fields, ..Request::new(target.clone()) }],
+        connections: options.connections,
+        pipeline,
+        warmup: WARMUP,
+        duration: Duration::from_secs_f64(options.seconds),
+        cores: vec![usize::from(options.load_core)],
+        target_pid: Some(server.child.id()),
+        ..Plan::new(target)
+    };
+    let run = drive::run(&plan, &[address], stop)?;
+    let only_200 = run.record.statuses().all(|(status, _)| status == 200);
+    match run.target_us_per_request() {
+        Some(server_us) if only_200 && run.rate() > 0.0 => Ok(Sample { rate: run.rate(), server_us }),
+        _ => Err(LoggingError::BadAnswers(name)),
+    }
+}
+
+fn print(options: &Options, rounds: &[Vec<[Sample; ARMS.len()]>; DEPTHS.len()]) {
+    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
+    println!("kernel {}, {}", or_unknown(machine::kernel()), or_unknown(machine::cpu_model()));
+    println!(
+        "format {}, {} connections, server on core {}, load on core {}, {} interleaved rounds of {} s; medians",
+        options.format, options.connections, options.server_core, options.load_core, options.rounds, options.seconds
+    );
+    for (place, pipeline) in DEPTHS.into_iter().enumerate() {
+        let of = |arm: usize, what: fn(&Sample) -> f64| -> f64 {
+            let values: Vec<f64> = rounds[place].iter().map(|round| what(&round[arm])).collect();
+            estimate(&values).map_or(f64::NAN, |estimate| estimate.median)
+        };
+        println!("\npipeline {pipeline}");
+        for (arm, name) in ARMS.into_iter().enumerate() {
+            let (rate, us) = (of(arm, |sample| sample.rate), of(arm, |sample| sample.server_us));
+            println!("  {name:14} {rate:>10.0} requests/s  {us:.3} us of server CPU per request");
+        }
+        ratio("requests/s, off again / off (A/A)", &rounds[place], |[off, _, again]| again.rate / off.rate);
+        ratio("requests/s, on / off", &rounds[place], |round| round[ON].rate / mean(round, |sample| sample.rate));
+        ratio("server CPU, on / off", &rounds[place], |round| {
+            round[ON].server_us / mean(round, |sample| sample.server_us)
+        });
+    }
+}
+
+/// Of the two runs without the log.
+fn mean([off, _, again]: &[Sample; ARMS.len()], what: fn(&Sample) -> f64) -> f64 {
+    (what(off) * what(again)).sqrt()
+}
+
+fn ratio(name: &str, rounds: &[[Sample; ARMS.len()]], of: impl Fn(&[Sample; ARMS.len()]) -> f64) {
+    let ratios: Vec<f64> = rounds.iter().map(of).collect();
+    let Some(found) = estimate(&ratios) else { return };
+    print!("  {name:34} {:.3} ({:.3} to {:.3}", found.median, found.low, found.high);
+    print!(", {:.1}% coverage)", found.coverage * 100.0);
+    if name.ends_with("on / off") && name.starts_with("requests") {
+        // The bound is one from below: the reciprocal has it from above.
+        let cost = estimate(&ratios.iter().map(|ratio| 1.0 / ratio).collect::<Vec<_>>());
+        let word = match cost.map(|cost| cost.verdict(1.0 / RATE_MIN)) {
+            Some(Verdict::Met) => "met",
+            Some(Verdict::Missed) => "missed",
+            _ => "open",
+        };
+        print!(" {word} (at least {RATE_MIN})");
+    }
+    println!();
+}
+
+/// A running server. Dropping it ends it.
+struct Server {
+    address: SocketAddr,
+    child: Child,
+    /// Kept open, or the server's next line would fail.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Slipring on one shard, with these flags of its log.
+    fn start(options: &Options, files: &TempDir, flags: &[&str]) -> Result<Self, LoggingError> {
+        let program = std::env::current_exe()?.with_file_name("slipring");
+        let mut child = Command::new(program)
+            .args(["0", "-b", "127.0.0.1", "--shards", "1", "--cores", &options.server_core.to_string()])
+            .args(flags)
+            .arg("-d")
+            .arg(files.path().join("root"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| LoggingError::NotStarted(error.to_string()))?;
+        let stdout = child.stdout.take().ok_or_else(|| LoggingError::NotStarted("it has no output".to_owned()))?;
+        let mut output = BufReader::new(stdout);
+        let mut line = String::new();
+        output.read_line(&mut line)?;
+        let port = line.split(" port ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        let port = port.ok_or_else(|| LoggingError::NotStarted(format!("it printed {line:?} instead of its port")))?;
+        Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child, _output: output })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It is gone already, or cannot be helped.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,361 @@
+//! What a line of the access log looks like: four formats by name, and templates.
+//!
+//! A template is text with placeholders in braces, such as `{client} {method} {target} {status} {us}`; `{{` and `}}` are
+//! the braces themselves. [`PLACEHOLDERS`] lists them, and `{field:NAME}` is any field of the request. What a peer sent
+//! is escaped, what is not there is `-`.
+
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// How lines of the access log are written, ready for use. Made from a name or a template by `parse`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    pub(super) parts: Vec<Part>,
+    /// What a record keeps of the request, in the order of its texts.
+    pub(super) sources: Vec<Source>,
+    /// Whether queries are shown.
+    pub(super) query: bool,
+    pub(super) client: Client,
+}
+
+/// How much of a client's address is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Client {
+    /// All of it.
+    #[default]
+    Full,
+    /// The network alone: 24 bits of an IPv4 address, 48 of an IPv6 address.
+    Prefix,
+    /// Nothing.
+    Off,
+}
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// As it stands.
+    Literal(Box<[u8]>),
+    /// A text of the record, and how it is written.
+    Text(usize, Style),
+    /// The path or the query of a text of the record that is a target.
+    Path(usize),
+    Query(usize),
+    Fact(Fact, Style),
+}
+
+/// How a text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// As it stands, escaped; `-` if there is none.
+    Plain,
+    /// In quotes, escaped as JSON has it; `null` if there is none.
+    Json,
+}
+
+/// What is known besides the texts of the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fact {
+    Client,
+    PythonDate,
+    ClfDate,
+    Rfc3339,
+    Status,
+    BodyBytes,
+    WireBytes,
+    Us,
+    FirstByteUs,
+    Aborted,
+    /// Content-Encoding of the answer. No answer has one yet.
+    Encoding,
+    Cache,
+}
+
+/// A text of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    RequestLine,
+    Method,
+    Target,
+    Host,
+    Referer,
+    UserAgent,
+    Field(String),
+}
+
+/// Why a format is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FormatError {
+    /// Neither one of the names nor a template.
+    #[error(
+        "'{0}' is no log format: it is python, common, combined or json, or a template such as '{{client}} {{status}} {{us}}'"
+    )]
+    Name(String),
+    /// A placeholder that is not there.
+    #[error("there is no placeholder {{{0}}} in a log format; there are: {list}, and {{field:NAME}} for a field of the request", list = placeholder_list())]
+    Placeholder(String),
+    /// `{field:}` with something that is no field name.
+    #[error(
+        "{{field:{0}}} in a log format names no field: a name is letters, digits and hyphens, such as {{field:X-Forwarded-For}}"
+    )]
+    Field(String),
+    /// A brace without its other.
+    #[error("a brace in a log format stands alone at byte {0}; write {{{{ or }}}} for the brace itself")]
+    Brace(usize),
+    /// A character that would break the line.
+    #[error("a log format holds a control character at byte {0}: a line stays one line")]
+    Control(usize),
+    /// More placeholders than a line can have.
+    #[error("a log format has at most {PARTS_MAX} placeholders and pieces of text")]
+    TooLong,
+}
+
+/// Every placeholder of a template, with what it is.
+pub const PLACEHOLDERS: [(&str, &str); 23] = [
+    ("client", "address of the peer"),
+    ("request", "request line as sent"),
+    ("method", "command"),
+    ("target", "request target as sent, with its query"),
+    ("path", "target up to the question mark"),
+    ("query", "target behind the question mark"),
+    ("host", "authority that was asked"),
+    ("referer", "Referer"),
+    ("user_agent", "User-Agent"),
+    ("request_id", "X-Request-ID"),
+    ("status", "status code"),
+    ("body_bytes", "bytes of the body that left"),
+    ("wire_bytes", "bytes of head and body that left"),
+    ("us", "microseconds from the whole head to the last byte"),
+    ("first_byte_us", "microseconds from the whole head to the first byte"),
+    ("aborted", "true if the answer did not reach its end, else false"),
+    ("encoding", "Content-Encoding of the answer"),
+    ("cache", "hit, miss, revalidated or bypass"),
+    ("ts", "time in RFC 3339 with milliseconds, UTC"),
+    ("date", "time as in the common format"),
+    ("python_date", "time as in the python format"),
+    ("tab", "a tab"),
+    ("user", "authenticated user"),
+];
+
+/// Pieces of a line, at most.
+const PARTS_MAX: usize = 128;
+
+fn placeholder_list() -> String {
+    PLACEHOLDERS.map(|(name, _)| format!("{{{name}}}")).join(" ")
+}
+
+const PYTHON: &str = "{client} - - [{python_date}] \"{request}\" {status} -";
+const COMMON: &str = "{client} - {user} [{date}] \"{request}\" {status} {body_bytes}";
+const COMBINED: &str = "{client} - {user} [{date}] \"{request}\" {status} {body_bytes} \"{referer}\" \"{user_agent}\"";
+
+/// The keys of a JSON line, in order.
+const JSON: [&str; 16] = [
+    "ts",
+    "client",
+    "method",
+    "target",
+    "status",
+    "body_bytes",
+    "wire_bytes",
+    "us",
+    "first_byte_us",
+    "aborted",
+    "referer",
+    "user_agent",
+    "host",
+    "request_id",
+    "encoding",
+    "cache",
+];
+
+impl Format {
+    /// The line of Python's http.server, whose size is always `-` (row L1).
+    pub fn python() -> Self {
+        Self::built_in(PYTHON)
+    }
+
+    /// The common log format of the first web servers, with the real byte count.
+    pub fn common() -> Self {
+        Self::built_in(COMMON)
+    }
+
+    /// The common format with Referer and User-Agent behind it.
+    pub fn combined() -> Self {
+        Self::built_in(COMBINED)
+    }
+
+    /// One JSON object a line; its keys are in `docs/INTERFACES.md`.
+    pub fn json() -> Self {
+        let mut format = Self::empty();
+        for (number, key) in JSON.into_iter().enumerate() {
+            let start = if number == 0 { "{" } else { "," };
+            format.literal(&format!("{start}\"{key}\":"));
+            let known = format.placeholder(key, Style::Json);
+            debug_assert!(known.is_ok(), "every key is a placeholder");
+        }
+        format.literal("}\n");
+        format
+    }
+
+    /// Leaves queries out of request lines, targets and referers.
+    #[must_use]
+    pub fn without_queries(mut self) -> Self {
+        self.query = false;
+        self
+    }
+
+    /// How much of a client's address is shown.
+    #[must_use]
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
+    fn empty() -> Self {
+        Self { parts: Vec::new(), sources: Vec::new(), query: true, client: Client::Full }
+    }
+
+    fn built_in(template: &str) -> Self {
+        Self::template(template).expect("the formats by name are templates that hold")
+    }
+
+    fn template(text: &str) -> Result<Self, FormatError> {
+        let mut format = Self::empty();
+        if let Some(at) = text.bytes().position(|byte| byte.is_ascii_control() && byte != b'\t') {
+            return Err(FormatError::Control(at));
+        }
+        let (mut rest, mut literal) = (text, String::new());
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(at);
+            literal.push_str(before);
+            if let Some(behind) = from.strip_prefix("{{").or_else(|| from.strip_prefix("}}")) {
+                literal.push_str(&from[..1]);
+                rest = behind;
+                continue;
+            }
+            let named = from.strip_prefix('{').and_then(|from| from.split_once('}'));
+            let Some((name, behind)) = named else { return Err(FormatError::Brace(text.len() - from.len())) };
+            format.literal(&std::mem::take(&mut literal));
+            format.placeholder(name, Style::Plain)?;
+            rest = behind;
+        }
+        format.literal(&format!("{literal}{rest}\n"));
+        if format.parts.len() > PARTS_MAX { Err(FormatError::TooLong) } else { Ok(format) }
+    }
+
+    fn literal(&mut self, text: &str) {
+        match self.parts.last_mut() {
+            _ if text.is_empty() => {}
+            Some(Part::Literal(last)) => *last = [last, text.as_bytes()].concat().into(),
+            _ => self.parts.push(Part::Literal(text.as_bytes().into())),
+        }
+    }
+
+    fn placeholder(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
+        let fact = |fact| Part::Fact(fact, style);
+        let part = match name {
+            "tab" => return Ok(self.literal("\t")),
+            // Nobody can log in yet.
+            "user" => return Ok(self.literal("-")),
+            "client" => fact(Fact::Client),
+            "status" => fact(Fact::Status),
+            "body_bytes" => fact(Fact::BodyBytes),
+            "wire_bytes" => fact(Fact::WireBytes),
+            "us" => fact(Fact::Us),
+            "first_byte_us" => fact(Fact::FirstByteUs),
+            "aborted" => fact(Fact::Aborted),
+            "encoding" => fact(Fact::Encoding),
+            "cache" => fact(Fact::Cache),
+            "ts" => fact(Fact::Rfc3339),
+            "date" => fact(Fact::ClfDate),
+            "python_date" => fact(Fact::PythonDate),
+            "path" => Part::Path(self.source(Source::Target)),
+            "query" => Part::Query(self.source(Source::Target)),
+            "request" => Part::Text(self.source(Source::RequestLine), style),
+            "method" => Part::Text(self.source(Source::Method), style),
+            "target" => Part::Text(self.source(Source::Target), style),
+            "host" => Part::Text(self.source(Source::Host), style),
+            "referer" => Part::Text(self.source(Source::Referer), style),
+            "user_agent" => Part::Text(self.source(Source::UserAgent), style),
+            "request_id" => Part::Text(self.source(Source::Field("x-request-id".into())), style),
+            _ => Part::Text(self.field(name)?, style),
+        };
+        self.parts.push(part);
+        Ok(())
+    }
+
+    fn field(&mut self, placeholder: &str) -> Result<usize, FormatError> {
+        let Some(name) = placeholder.strip_prefix("field:") else {
+            return Err(FormatError::Placeholder(placeholder.to_owned()));
+        };
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return Err(FormatError::Field(name.to_owned()));
+        }
+        Ok(self.source(Source::Field(name.to_owned())))
+    }
+
+    /// Where the text of this source stands in a record.
+    fn source(&mut self, source: Source) -> usize {
+        if let Some(known) = self.sources.iter().position(|known| *known == source) {
+            return known;
+        }
+        self.sources.push(source);
+        self.sources.len() - 1
+    }
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self::python()
+    }
+}
+
+impl FromStr for Format {
+    type Err = FormatError;
+
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        match text {
+            "python" => Ok(Self::python()),
+            "common" => Ok(Self::common()),
+            "combined" => Ok(Self::combined()),
+            "json" => Ok(Self::json()),
+            template if template.contains(['{', '}']) => Self::template(template),
+            other => Err(FormatError::Name(other.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_format_is_explained() {
+        for (text, words) in [
+            ("apache", &["'apache'", "combined", "{client}"][..]),
+            ("", &["''"]),
+            ("{client} {stauts}", &["{stauts}", "{status}", "{field:NAME}"]),
+            ("{client", &["alone at byte 0", "{{"]),
+            ("{client} }", &["alone at byte 9"]),
+            ("{field:}", &["{field:}"]),
+            ("{field:a b}", &["{field:a b}"]),
+            ("{client}\n", &["control character at byte 8"]),
+            ("{}", &["{}"]),
+        ] {
+            let said = text.parse::<Format>().expect_err(text).to_string();
+            assert!(words.iter().all(|word| said.contains(word)), "{text}: {said}");
+        }
+        assert!("{tab}".repeat(500).parse::<Format>().is_ok(), "pieces of text that meet are one");
+        assert_eq!("{us}".repeat(200).parse::<Format>(), Err(FormatError::TooLong));
+    }
+
+    #[test]
+    fn every_placeholder_is_one() {
+        for (name, _) in PLACEHOLDERS {
+            assert!(format!("{{{name}}}").parse::<Format>().is_ok(), "{name}");
+        }
+        for key in JSON {
+            assert!(PLACEHOLDERS.iter().any(|(name, _)| *name == key), "{key}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use std::{fs, io};
 
 use clap::Args;
 use rustix::time::{ClockId, clock_gettime};
-use slipring::{AccessLog, Commands, Exchange, Handler, Reply, Server};
+use slipring::{Commands, Exchange, Handler, LogTarget, Reply, Server};
 
 /// How the server is called.
 #[derive(Args, Debug)]
@@ -75,7 +75,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         let counts = Arc::clone(&counts);
         move || Burner { turns, counts: Arc::clone(&counts) }
     };
-    server.shards(1).access_log(AccessLog::Off).serve(handler).map_err(io::Error::other)?;
+    server.shards(1).access_log(LogTarget::Off).serve(handler).map_err(io::Error::other)?;
     let burnt = Burnt::of(&counts.lock().expect("no holder of the counts panics"));
     fs::write(&options.log, format!("{} {}\n", burnt.requests, burnt.median_ns))
 }

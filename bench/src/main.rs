@@ -1,5 +1,5 @@
 //! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `logging` what the
-//! access log costs, `compare-truth` measures the measuring.
+//! access log costs, `generators` and `honesty` load generators, `compare-truth` the comparing.
 #![forbid(unsafe_code)]
 
 mod burn;
@@ -28,12 +28,12 @@ enum Command {
     Null(null::Options),
     /// Measure server CPU per request of null responder, slipring and nginx, one core each for server and load
     Cost(cost::Options),
-    /// Measure what the access log costs: slipring without it and with it, interleaved
-    Logging(logging::Options),
     /// Serve and burn a known amount of CPU time for each request: what compare-truth compares
     Burn(burn::Options),
     /// Compare a server with itself, and with one that burns a known share more: does compare tell the truth?
     CompareTruth(truth::Options),
+    /// Measure what the access log costs: slipring without it and with it, interleaved
+    Logging(logging::Options),
     /// Measure load generators beside one another against the null responder: rate and own CPU per request
     Generators(generators::Options),
     /// Show what load generators say of a target that stalls, keep a schedule, and measure a known delay
@@ -47,9 +47,9 @@ fn main() -> ExitCode {
     let failed = match Options::parse().command {
         Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
-        Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
         Command::Burn(options) => burn::run(&options).err().map(|error| error.to_string()),
         Command::CompareTruth(options) => truth::run(&options).err().map(|error| error.to_string()),
+        Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
         Command::Generators(options) => generators::run(&options).err().map(|error| error.to_string()),
         Command::Honesty(options) => honesty::run(&options).err().map(|error| error.to_string()),
     };

@@ -125,7 +125,7 @@ pub(super) fn thresholds(run: &Run) -> Table {
     let mut table = Table::new(["threshold", "measured", "result"]);
     for threshold in &run.thresholds {
         let value = threshold.value.map_or("withheld".to_owned(), figure::number);
-        let result = if threshold.pass { "holds" } else { "FAILED" };
+        let result = if threshold.pass { "passed" } else { "FAILED" };
         table.row([threshold.expr.clone(), value, result.to_owned()]);
     }
     table

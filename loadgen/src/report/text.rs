@@ -134,7 +134,7 @@ fn thresholds(run: &Run, paint: Paint, out: &mut String) -> fmt::Result {
         writeln!(out)?;
     }
     for threshold in &run.thresholds {
-        let (word, style) = if threshold.pass { ("holds", Style::Green) } else { ("FAILED", Style::Red) };
+        let (word, style) = if threshold.pass { ("passed", Style::Green) } else { ("FAILED", Style::Red) };
         let value =
             threshold.value.map_or("withheld".to_owned(), |value| format!("measured {}", figure::number(value)));
         writeln!(out, "threshold     {} {}, {value}", threshold.expr, paint.styled(word, style))?;

@@ -104,7 +104,7 @@ fn the_text_says_what_there_is_to_know() {
                 "requests      200,000 due, 200,000 sent, 200,000 completed\n",
                 "\ntarget             9.000 us   2 processes, found by listener, 18.40 MB resident\n",
                 "\nmachine           31.000 us",
-                "threshold     p99<5ms holds, measured 0.9\n",
+                "threshold     p99<5ms passed, measured 0.9\n",
             ],
         ),
         (

@@ -102,6 +102,7 @@ fn forest(comparison: &Comparison) -> Option<Figure> {
         layers,
         height: ROW_PX * rows.len() as u32 + 44,
     };
+    let shown: Vec<Role> = rows.iter().map(|(row, _)| role(row)).collect();
     let keys = [
         (Role::Third, "lower".to_owned()),
         (Role::Bad, "higher".to_owned()),
@@ -110,8 +111,9 @@ fn forest(comparison: &Comparison) -> Option<Figure> {
         (Role::Wanted, "exploratory, no answer".to_owned()),
         (Role::Band, format!("within ±{}", percent(margin))),
     ];
+    let keys = keys.into_iter().filter(|(role, _)| *role == Role::Band || shown.contains(role)).collect();
     let about = "Left is lower, and lower is better. The disc is the estimate, the line its interval, the dots below are the pairs.";
-    (!rows.is_empty()).then(|| Figure::new("Change from A to B", about, &chart, keys.to_vec(), findings(comparison)))
+    (!rows.is_empty()).then(|| Figure::new("Change from A to B", about, &chart, keys, findings(comparison)))
 }
 
 /// Half the axis in percent: all intervals, the margin, and most pairs.

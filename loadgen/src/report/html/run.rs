@@ -91,17 +91,18 @@ fn tiles(run: &Run) -> Vec<Tile> {
     let what = if run.is_closed() { "service time" } else { "response time" };
     let latency = |name, field| Tile::new(name, figure::shown(time(field)), what);
     let lost = run.requests.due - run.requests.ok.min(run.requests.due);
-    let share = if run.requests.due > 0 { lost as f64 / run.requests.due as f64 } else { 0.0 };
+    let of_due = format!("of {} due", figure::grouped(run.requests.due));
+    let lost_more = match lost {
+        0 => of_due,
+        _ => format!("{} {of_due}", figure::percent(lost as f64 / run.requests.due as f64)),
+    };
     let mut all = vec![
         Tile::new("requests/s", figure::rate(run.rate.achieved), offered.unwrap_or_default()),
         latency("p50", "p50"),
         latency("p99", "p99"),
         latency("p99.9", "p99_9"),
         latency("max", "max"),
-        Tile {
-            failed: lost > 0,
-            ..Tile::new("not ok", figure::grouped(lost), format!("{} of those due", figure::percent(share)))
-        },
+        Tile { failed: lost > 0, ..Tile::new("not ok", figure::grouped(lost), lost_more) },
     ];
     let target = run.target.as_ref().and_then(|target| target.cpu_us_per_request);
     if let Some(us) = target {

@@ -25,10 +25,10 @@ use crate::cost::stats::{Verdict, estimate};
 #[derive(Args, Debug)]
 pub(crate) struct Options {
     /// Seconds of each measurement
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 0.5)]
     seconds: f64,
     /// Rounds; 6 or more give an interval of at least 95%
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Connections
     #[arg(short, long, default_value_t = 64)]
@@ -45,7 +45,7 @@ pub(crate) struct Options {
 }
 
 /// Load before each measurement.
-const WARMUP: Duration = Duration::from_millis(300);
+const WARMUP: Duration = Duration::from_millis(150);
 /// Pipeline depths, in the order of the tables.
 const DEPTHS: [u32; 2] = [1, 16];
 /// A server with its log on does at least this part of the requests of one without.

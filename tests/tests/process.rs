@@ -7,6 +7,8 @@
 
 #[path = "process/client.rs"]
 mod client;
+#[path = "process/examples.rs"]
+mod examples;
 #[path = "process/faults.rs"]
 mod faults;
 #[path = "process/files.rs"]

@@ -97,6 +97,7 @@ on_every_ring! {
     tasks::what_a_task_did_is_seen_behind_its_end,
     tasks::a_panic_ends_its_task_only,
     tasks::a_cancelled_task_ends_once,
+    tasks::a_task_reads_a_file_that_the_ring_closed,
     discarding::a_discard_takes_no_more_than_its_length,
     discarding::a_discard_waits_for_bytes,
     discarding::a_discard_sees_the_end,

@@ -32,7 +32,7 @@ impl Handler for Seed {
         .on("LOG", Self::log)
         .on("DATES", Self::dates)
         .on("PEER", Self::peer)
-        .on("NAME", |_, x| answer(x, &x.version_string().to_owned()));
+        .on("NAME", |_, x| answer(x, x.version_string()));
 }
 
 impl Seed {
@@ -162,9 +162,9 @@ fn the_head_comes_first_and_once() {
 /// Rows S62, E8, E9: no CR, LF or NUL of a handler's reaches the wire.
 #[test]
 fn fields_are_checked() {
-    for number in 0..FIELDS.len() {
+    for (number, field) in FIELDS.iter().enumerate() {
         let played = ask("FIELD", &format!("/{number}"));
-        assert_eq!((played.status(), played.heads()), ("500", 1), "{:?}", FIELDS[number]);
+        assert_eq!((played.status(), played.heads()), ("500", 1), "{field:?}");
         assert!(!played.answer.contains("Injected"), "{played:?}");
     }
     let played = ask("REASON", "/");

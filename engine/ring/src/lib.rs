@@ -30,6 +30,7 @@ pub use op::{
 pub use outcome::{
     AcceptError, ChildError, ConnectError, FileError, PipeError, RecvError, RingLost, RunError, SendError, SpawnError,
 };
+pub use task::FileReader;
 pub use time::{Deadline, Instant, Wall};
 pub use token::{OpKind, OpToken};
 pub use waker::{Wake, Waker};
@@ -149,6 +150,12 @@ pub trait Ring {
     /// # Errors
     /// [`FileError::Io`] as the kernel says.
     fn measure(&mut self, file: FileId) -> Result<FileStat, FileError>;
+
+    /// An open file for another thread, which may block on it.
+    ///
+    /// # Errors
+    /// When no descriptor is left for it.
+    fn share(&mut self, file: FileId) -> Result<FileReader, FileError>;
 
     /// The other end of an accepted or connected socket.
     fn peer(&self, socket: Socket) -> Peer;

@@ -19,6 +19,7 @@ pub use handler::{
 };
 pub use log::{Format, LogTarget, Logging};
 pub use server::{Error, Handle, Server};
+pub use slipring_ring::{DirEntry, FileError, FileId, FileKind, FileStat, Listing, Peer, RootId, RunError};
 
 /// The README's example compiles.
 #[cfg(doctest)]

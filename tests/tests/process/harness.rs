@@ -54,6 +54,11 @@ impl Server {
         Self::start(Command::new(program("examples/echo")).arg("0"))
     }
 
+    /// One of the other examples, with further arguments.
+    pub fn example(name: &str, arguments: &[&str]) -> Self {
+        Self::start(Command::new(program(&format!("examples/{name}"))).arg("127.0.0.1:0").args(arguments))
+    }
+
     /// Starts any of them and waits for its first line, which tells the port.
     pub fn start(command: &mut Command) -> Self {
         let mut child =
@@ -201,7 +206,7 @@ fn build() -> PathBuf {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
-        .args(["build", "--quiet", "-p", "slipring", "--bin", "slipring", "--example", "echo", "--profile", profile])
+        .args(["build", "--quiet", "-p", "slipring", "--bin", "slipring", "--examples", "--profile", profile])
         .arg("--target-dir")
         .arg(target)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

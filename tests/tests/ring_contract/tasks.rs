@@ -1,9 +1,10 @@
 //! Tasks: work that may block, beside the ring.
 
-use std::sync::Arc;
+use std::io::Read;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
-use slipring_ring::{Op, OpKind, Outcome, RunError, Task};
+use slipring_ring::{Op, OpKind, Outcome, Ring, RunError, Task};
 
 use crate::rig::Rig;
 use crate::world::World;
@@ -75,5 +76,31 @@ pub fn a_cancelled_task_ends_once<W: World>() {
         }
     }
     assert_eq!(ran.load(Ordering::Relaxed), carried_out);
+    rig.finish();
+}
+
+/// A spool is stored, shared and closed; then a task reads it, from its start, to its end.
+pub fn a_task_reads_a_file_that_the_ring_closed<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let token = rig.submit(OpKind::Spool, 1, Op::Spool);
+    let Outcome::Spooled(Ok(file)) = rig.outcome_of(token) else { panic!("a spool") };
+    let mut transfer = rig.ring().take_transfer().expect("a free buffer");
+    rig.ring().transfer_bytes_mut(&mut transfer)[..6].copy_from_slice(b"spools");
+    let token = rig.submit(OpKind::Store, 1, Op::Store { file, offset: 0, transfer, start: 0, end: 6 });
+    let Outcome::Stored(Ok(6), transfer) = rig.outcome_of(token) else { panic!("a store") };
+    rig.ring().return_transfer(transfer);
+    let mut readers: Vec<_> = (0..2).map(|_| rig.ring().share(file).expect("a descriptor")).collect();
+    let token = rig.submit(OpKind::CloseFile, 1, Op::CloseFile { file });
+    assert!(matches!(rig.outcome_of(token), Outcome::Done));
+    let text = Arc::new(Mutex::new(String::new()));
+    let place = text.clone();
+    let task = Task::new(move || {
+        for reader in &mut readers {
+            reader.read_to_string(&mut place.lock().expect("no panic")).expect("it can be read");
+        }
+    });
+    let token = rig.submit(OpKind::Run, 1, Op::Run { task });
+    assert!(matches!(rig.outcome_of(token), Outcome::Ran(Ok(()))));
+    assert_eq!(*text.lock().expect("no panic"), "spoolsspools", "each from the start");
     rig.finish();
 }

@@ -82,8 +82,8 @@ impl UringWorld {
         let mut config = UringConfig::new(LIMITS);
         config.roots = vec![root];
         config.sinks = vec![sink.into()];
-        config.listeners = vec![listening, unix];
         config.workers = Some(Workers::new(WorkerLimits { threads: 2, waiting: 1000 }));
+        config.listeners = vec![listening, unix];
         config.launcher = launcher.and_then(Launcher::channel);
         let ring = UringRing::new(config).expect("io_uring");
         Self { ring, listener, remote: None, remote_unix: None, nobody: None, directory }

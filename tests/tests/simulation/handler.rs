@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::rc::Rc;
 
-use slipring::{Arrived, BodySource, Commands, Exchange, Handler, Reply};
+use slipring::{Admit, Arrived, BodySource, Commands, Exchange, Handler, Reply};
 use slipring_ring::{FileError, FileId, FileKind, Listing, RootId};
 
 use crate::pattern;
@@ -51,13 +51,18 @@ impl Handler for Subject {
         .on("SPAM", Self::do_spam)
         .body_bytes_max(BODY_BYTES_MAX);
 
+    fn admit(&mut self, request: &slipring::Request<'_>) -> Admit {
+        if request.path() == b"/spool" { Admit::Spool(BODY_BYTES_MAX) } else { Self::COMMANDS.admit(request) }
+    }
+
     fn resume(&mut self, x: &mut Exchange<'_>, tag: u32, arrived: Arrived<'_>) -> Reply {
         let file = self.waiting.remove(&tag);
         self.working.remove(&tag);
         match arrived {
             Arrived::Ran(_) => {
                 let body: Vec<u8> = arrived.output()?;
-                let kept = x.command() != b"POST" || x.body() == body;
+                let kept = x.command() != b"POST" || x.is_spooled() || x.body() == body;
+                let kept = kept && (x.command() != b"POST" || x.body_len() == body.len() as u64);
                 x.send_response(if kept { 200 } else { 500 })?.end_headers(&body)
             }
             Arrived::Opened(Err(error)) | Arrived::Read(Err(error)) | Arrived::Listed(Err(error)) => {
@@ -181,7 +186,10 @@ impl Subject {
 
     fn do_post(&mut self, x: &mut Exchange<'_>) -> Reply {
         self.answered += 1;
-        if path(x) == b"/job" {
+        if x.is_spooled() && x.rfile().read(&mut [0]).is_ok() {
+            return x.send_error(500);
+        }
+        if matches!(path(x), b"/job" | b"/spool") {
             let tag = self.work();
             return x.ask_job(tag, |job| {
                 let mut body = Vec::new();

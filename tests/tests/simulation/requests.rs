@@ -47,6 +47,8 @@ pub struct Want {
     pub streamed: bool,
     /// A worker makes it.
     pub worked: bool,
+    /// The request's body goes to a disk first.
+    pub spooled: bool,
 }
 
 /// Whether a connection ends behind an answer.
@@ -179,6 +181,7 @@ impl Request {
             early: false,
             streamed: false,
             worked: false,
+            spooled: false,
         };
         Self { head: head.into(), body: Vec::new(), waits: false, want }
     }
@@ -316,8 +319,10 @@ fn worked(random: &mut Random) -> Request {
         let len = length(random, 60_000);
         get(random, &format!("/job/{len}"), What::Pattern(len))
     } else {
-        let mut request = echo(random);
-        request.head = String::from_utf8_lossy(&request.head).replacen("/echo", "/job", 1).into_bytes();
+        let mut request = if random.below(4) == 0 { expecting(random) } else { echo(random) };
+        request.want.spooled = random.below(3) > 0;
+        let path = if request.want.spooled { "/spool" } else { "/job" };
+        request.head = String::from_utf8_lossy(&request.head).replacen("/echo", path, 1).into_bytes();
         request
     };
     request.want.worked = true;

@@ -353,7 +353,7 @@ impl<P: Play> Scene<P> {
             log.len()
         };
         let lines: Vec<&[u8]> = log[..end].split_inclusive(|&byte| byte == b'\n').collect();
-        let torn = lines.iter().find(|line| !line.ends_with(b"\n") || line.iter().filter(|b| **b == b'[').count() == 0);
+        let torn = lines.iter().find(|line| !line.ends_with(b"\n") || !line.contains(&b'['));
         match torn {
             Some(line) => Err(format!("a torn log line: {}", line.escape_ascii())),
             None if lines.len() as u64 != counted => {
@@ -437,6 +437,7 @@ fn shard_config(random: &mut Random) -> ShardConfig {
         limits: heads,
         discard_bytes_max: requests::DISCARD_BYTES_MAX as u64,
         turn_requests_max: random.pick(&[1, 3, 64]),
+        spool_piece_bytes: random.pick(&[50, 300, 2000, 20_000]),
         ..Rules::COMMAND
     };
     let logs = log_config(random);

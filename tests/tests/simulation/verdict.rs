@@ -79,6 +79,9 @@ impl Case<'_> {
         if answer.status == 408 && self.is_slow() {
             return if answer.closes { Ok(()) } else { Err("a 408 goes on".to_owned()) };
         }
+        if self.has_no_disk(request, answer) {
+            return if answer.closes { Ok(()) } else { Err("a request whose body was lost goes on".to_owned()) };
+        }
         if self.client.sent < self.client.bound(number) && !request.want.early {
             return Err(format!("status {} came before the request was whole", answer.status));
         }
@@ -274,6 +277,13 @@ impl Case<'_> {
     /// Whether time enough has passed for a timeout.
     fn is_slow(&self) -> bool {
         self.facts.crowded || self.excuses.age >= TIMEOUT_MIN || self.client.temper.ending == Ending::Stubborn
+    }
+
+    /// The disk did not take the body.
+    fn has_no_disk(&self, request: &Request, answer: &Answer) -> bool {
+        let plan = self.facts.plan;
+        let failed = plan.open_error > 0 || plan.write_error > 0 || self.facts.crowded;
+        request.want.spooled && failed && answer.status == 500
     }
 
     /// A job was refused, and its exchange with it.

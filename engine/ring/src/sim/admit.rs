@@ -150,6 +150,7 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::Read { .. } => OpKind::Read,
         Op::List { .. } => OpKind::List,
         Op::Write { .. } => OpKind::Write,
+        Op::Run { .. } => OpKind::Run,
         Op::Connect { .. } | Op::ConnectUnix { .. } => OpKind::Connect,
         Op::Post { .. } => OpKind::Post,
         Op::Discard { .. } => OpKind::Discard,
@@ -161,7 +162,6 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::ReadPipe { .. } => OpKind::ReadPipe,
         Op::WritePipe { .. } => OpKind::WritePipe,
         Op::ClosePipe { .. } => OpKind::ClosePipe,
-        Op::Run { .. } => OpKind::Run,
     }
 }
 

@@ -202,6 +202,14 @@ impl Files {
         }
     }
 
+    /// Everything that is in a file now.
+    pub(super) fn whole(&self, file: u32) -> Result<Vec<u8>, FileError> {
+        let mut bytes = vec![0; self.measure(file).size as usize];
+        let len = self.read(file, 0, &mut bytes)?;
+        bytes.truncate(len);
+        Ok(bytes)
+    }
+
     /// An empty file without a name, open.
     pub(super) fn make_spool(&mut self, now: Wall) -> u32 {
         let node = Node::Regular(Content::Bytes(Vec::new()));

@@ -46,7 +46,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::Ring;
 use crate::buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
 use crate::completion::Batch;
 use crate::limits::RingLimits;
@@ -55,6 +54,7 @@ use crate::outcome::{AcceptError, FileError, RingLost};
 use crate::time::{Deadline, Instant, Wall};
 use crate::token::OpToken;
 use crate::waker::{Wake, Waker};
+use crate::{FileReader, Ring};
 
 /// How a simulated ring is made.
 #[derive(Clone, Debug)]
@@ -245,6 +245,12 @@ impl Ring for SimRing {
             return Err(FileError::Io(libc::EIO));
         }
         Ok(world.files.measure(file.0))
+    }
+
+    fn share(&mut self, file: FileId) -> Result<FileReader, FileError> {
+        let world = self.world.borrow();
+        assert!(world.files.open[file.0 as usize].open, "file {} is closed", file.0);
+        Ok(FileReader::new(std::io::Cursor::new(world.files.whole(file.0)?)))
     }
 
     fn peer(&self, socket: Socket) -> Peer {

@@ -79,13 +79,13 @@ impl Work {
             | Work::Open { .. }
             | Work::Write { .. }
             | Work::Connect { .. }
+            | Work::Run { .. }
             | Work::ConnectUnix { .. }
             | Work::Post { .. }
             | Work::Spool
             | Work::Spawn { .. }
             | Work::AwaitExit { .. }
-            | Work::Reap { .. }
-            | Work::Run { .. } => Busy::Nothing,
+            | Work::Reap { .. } => Busy::Nothing,
         }
     }
 

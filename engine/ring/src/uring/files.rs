@@ -2,10 +2,10 @@
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
@@ -16,6 +16,7 @@ use io_uring::types::OpenHow;
 use super::errno;
 use super::sockets::check;
 use super::wake::WakeState;
+use crate::FileReader;
 use crate::limits::{LISTING_ENTRIES_MAX, PATH_BYTES_MAX};
 use crate::op::{DirEntry, FileKind, FileStat, Listing};
 use crate::outcome::FileError;
@@ -70,6 +71,30 @@ pub(super) fn memory_spool() -> io::Result<OwnedFd> {
     let fd = check(unsafe { libc::memfd_create(c"slipring-spool".as_ptr(), libc::MFD_CLOEXEC) })?;
     // SAFETY: `fd` was made by the call above and belongs to nobody else.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The same file once more, for a thread that may block on it.
+pub(super) fn share(fd: RawFd) -> Result<FileReader, FileError> {
+    // SAFETY: fcntl reads no memory here.
+    let copy = check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) });
+    let copy = copy.map_err(|error| errno::file(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    // SAFETY: `copy` was made by the call above and belongs to nobody else.
+    let file = unsafe { File::from_raw_fd(copy) };
+    Ok(FileReader::new(FromStart { file, at: 0 }))
+}
+
+/// Reads a file from its start at a position of its own: the descriptors of one opening share theirs.
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        let len = self.file.read_at(place, self.at)?;
+        self.at += len as u64;
+        Ok(len)
+    }
 }
 
 /// A path on its way to the kernel.

@@ -44,7 +44,7 @@ use crate::op::{ChildId, FileId, FileStat, ListenerId, Op, Peer, Socket};
 use crate::outcome::{AcceptError, FileError, RingLost};
 use crate::time::{Deadline, Instant, Wall};
 use crate::token::{OpKind, OpToken};
-use crate::{Ring, Waker};
+use crate::{FileReader, Ring, Waker};
 use children::Children;
 use files::{Lister, OpenPath, Root};
 use memory::Pool;
@@ -353,6 +353,10 @@ impl Ring for UringRing {
 
     fn measure(&mut self, file: FileId) -> Result<FileStat, FileError> {
         files::measure(file.0 as RawFd)
+    }
+
+    fn share(&mut self, file: FileId) -> Result<FileReader, FileError> {
+        files::share(file.0 as RawFd)
     }
 
     fn peer(&self, socket: Socket) -> Peer {

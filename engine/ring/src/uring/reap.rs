@@ -79,7 +79,7 @@ impl UringRing {
             OpKind::Reap => self.reap_sent(token),
             OpKind::Wake if token.slot() == LISTENING => return self.launcher_said(result),
             OpKind::Wake => return self.woken(token),
-            // These never come from the queue: their threads and the launcher's word end them.
+            // These never come from the queue: the threads of listings and tasks and the launcher's word end them.
             OpKind::List | OpKind::Run | OpKind::AwaitExit => return None,
         };
         Some(Completion { token, outcome, more: cqueue::more(flags) })

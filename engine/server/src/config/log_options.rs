@@ -69,8 +69,8 @@ impl LogOptions {
         };
         let format = self.log_format.as_deref().map_or_else(|| Ok(Format::python()), str::parse)?.client(client);
         Ok(Logging {
-            access: if self.quiet { LogTarget::Off } else { target(self.access_log) },
-            error: target(self.error_log),
+            access: if self.quiet { LogTarget::Off } else { target(self.access_log.as_deref()) },
+            error: target(self.error_log.as_deref()),
             format: if self.log_query == Switch::On { format } else { format.without_queries() },
             overflow: match self.log_overflow {
                 OverflowName::Drop => Overflow::Drop,
@@ -81,8 +81,8 @@ impl LogOptions {
     }
 }
 
-fn target(name: Option<String>) -> LogTarget {
-    match name.as_deref() {
+fn target(name: Option<&str>) -> LogTarget {
+    match name {
         None => LogTarget::Stderr,
         Some("off") => LogTarget::Off,
         Some("-") => LogTarget::Stdout,

@@ -16,6 +16,8 @@ pub struct Rules {
     pub timeouts: Timeouts,
     /// Bytes of a body that nobody asked for, read to keep the connection; beyond, it closes after the answer.
     pub discard_bytes_max: u64,
+    /// Bytes of a body that is spooled that are in memory at once; a shorter one stays there.
+    pub spool_piece_bytes: usize,
     /// Bytes discarded after our last byte, at most.
     pub linger_bytes_max: u64,
     /// Requests answered in one turn of a connection (fairness, row K7).
@@ -37,7 +39,8 @@ pub struct Timeouts {
     pub send_stall: Duration,
     /// After our last byte.
     pub linger: Duration,
-    /// A job of the handler's, from the ask to its result; then the connection is cut.
+    /// A job of the handler's, from the ask to its result, or a piece of a body on its way into its spool; then the
+    /// connection is cut.
     pub job: Duration,
 }
 
@@ -61,6 +64,7 @@ impl Rules {
             job: Duration::from_mins(1),
         },
         discard_bytes_max: 64 * 1024,
+        spool_piece_bytes: 64 * 1024,
         linger_bytes_max: 64 * 1024,
         turn_requests_max: 64,
         inbound_bytes_max: 192 * 1024,

@@ -207,6 +207,7 @@ impl Conn {
         held.head.clear();
         held.head.extend_from_slice(head_bytes);
         held.body.clear();
+        held.spooled = 0;
         held.unread = false;
         let reader = BodyReader::new(now, head.framing(), keep, held);
         self.phase = Phase::Body;
@@ -224,13 +225,29 @@ impl Conn {
     pub fn poll_body(&mut self, now: Instant, input: &[u8], rules: &Rules) -> BodyStep {
         let Some(reader) = &mut self.body else { return BodyStep::More { consumed: 0 } };
         let step = reader.advance(input, rules);
-        if let BodyStep::More { .. } = step {
+        if let BodyStep::More { .. } | BodyStep::Spill { .. } = step {
             self.deadline = reader.deadline();
         } else {
             self.phase = Phase::Answering;
             self.deadline = now.after(rules.timeouts.send_stall);
         }
         step
+    }
+
+    /// A piece of the body goes out to be stored ([`BodyStep::Spill`]); meanwhile no further step is taken.
+    pub fn begin_store(&mut self, now: Instant, rules: &Rules) -> Vec<u8> {
+        let Some(reader) = &mut self.body else { return Vec::new() };
+        // The disk's time, not the peer's.
+        self.deadline = now.after(rules.timeouts.job);
+        reader.begin_store(now)
+    }
+
+    /// The piece was stored; its memory comes back.
+    pub fn end_store(&mut self, now: Instant, piece: Vec<u8>) {
+        if let Some(reader) = &mut self.body {
+            reader.end_store(now, piece);
+            self.deadline = reader.deadline();
+        }
     }
 
     /// The head and body that were collected.

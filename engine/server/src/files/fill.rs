@@ -109,7 +109,8 @@ impl Fills {
 /// The first tag of a fill: [`FILL`], then the epoch, then the key in its lowest bits.
 pub(super) const FILL: u32 = 256;
 const KEY_BITS: u32 = FILLS_MAX.ilog2();
-const EPOCH_MAX: u32 = (1 << 22) - 1;
+// The two highest bits of a tag are for other uses.
+const EPOCH_MAX: u32 = (1 << 21) - 1;
 
 /// Told apart by these: fills of a handler that a panic ended, whose exchanges go on, and fills of the one after it.
 static EPOCHS: AtomicU32 = AtomicU32::new(0);

@@ -17,7 +17,7 @@ mod tests;
 use std::time::Duration;
 
 use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, RootId};
-use slipring_wire::target::{NormalPath, TargetError, normalize};
+use slipring_wire::target::{NormalPath, TargetError, normalize, plain_path};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
 use crate::log::CacheUse;
@@ -83,9 +83,9 @@ impl Handler for FileHandler {
             Arrived::Opened(result) => self.opened(x, tag, result),
             Arrived::Read(result) => self.filled(x, tag, result),
             Arrived::Listed(result) => self.listed(x, result),
-            Arrived::Over => self.begin(x, ALONE),
             // Never asked for here.
             Arrived::Ran(_) => x.send_error(500),
+            Arrived::Over => self.begin(x, ALONE),
         }
     }
 
@@ -105,6 +105,9 @@ const ALONE: u32 = 1 << 31;
 const INDEX_NAMES_MAX: usize = (FILL - INDEX) as usize;
 
 impl FileHandler {
+    /// A bit that none of its asks' tags has: a handler that embeds this one sets it in its own.
+    pub const FOREIGN: u32 = 1 << 30;
+
     /// A handler with an empty cache. Index names beyond the 240th are left out.
     pub fn new(mut options: FileOptions) -> Self {
         options.index.truncate(INDEX_NAMES_MAX);
@@ -117,8 +120,21 @@ impl FileHandler {
         }
     }
 
+    /// Answers GET and HEAD. A handler that embeds this one calls it for the targets that are files, and passes `resume` and
+    /// `abandoned` on for tags without [`Self::FOREIGN`].
+    ///
+    /// # Errors
+    /// When the exchange was answered already.
     #[inline]
-    fn do_get(&mut self, x: &mut Exchange) -> Reply {
+    pub fn do_get(&mut self, x: &mut Exchange) -> Reply {
+        // Most targets are their own key: a hit copies nothing of them.
+        let target = x.head().path_and_query(x.head_bytes());
+        if let Some(path) = plain_path(target)
+            && let Some(entry) =
+                self.cache.find(if path.is_empty() { b"/" } else { path }, x.now(), self.options.revalidate)
+        {
+            return answer::cached(x, entry);
+        }
         self.begin(x, 0)
     }
 

@@ -26,13 +26,13 @@ pub enum Ask {
         /// Which.
         file: FileId,
     },
+    /// Run the job that the exchange was given with it, in the worker pool.
+    Job,
     /// Wait for another exchange's ask.
     After {
         /// That ask's tag, as its exchange gave it to this handler.
         tag: u32,
     },
-    /// Run the job that the exchange was given with it, in the worker pool.
-    Job,
 }
 
 /// The answer to an [`Ask`].

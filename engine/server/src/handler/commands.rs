@@ -44,6 +44,7 @@ pub struct Commands<H: 'static> {
     standard: [Option<Function<H>>; STANDARD.len()],
     own: [Option<(&'static str, Function<H>)>; OWN_MAX],
     body_bytes_max: u64,
+    spools: bool,
 }
 
 /// Commands beyond the standard ones that one table holds at most.
@@ -58,7 +59,7 @@ const STANDARD: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", 
 impl<H: 'static> Commands<H> {
     /// An empty table: every command is answered 501 (row S2).
     pub const fn new() -> Self {
-        Self { standard: [None; STANDARD.len()], own: [None; OWN_MAX], body_bytes_max: BODY_BYTES_MAX }
+        Self { standard: [None; STANDARD.len()], own: [None; OWN_MAX], body_bytes_max: BODY_BYTES_MAX, spools: false }
     }
 
     /// Adds a command by its exact, case-sensitive name.
@@ -90,6 +91,15 @@ impl<H: 'static> Commands<H> {
     #[must_use]
     pub const fn body_bytes_max(mut self, bytes: u64) -> Self {
         self.body_bytes_max = bytes;
+        self
+    }
+
+    /// Lets bodies of up to so many bytes come, in a file where they are longer than memory should hold
+    /// ([`Admit::Spool`]).
+    #[must_use]
+    pub const fn spool_bytes_max(mut self, bytes: u64) -> Self {
+        self.body_bytes_max = bytes;
+        self.spools = true;
         self
     }
 
@@ -130,7 +140,7 @@ impl<H: 'static> Commands<H> {
     pub fn admit(&self, request: &Request<'_>) -> Admit {
         let reads = !matches!(request.head.command(), Command::Get | Command::Head);
         if reads && self.function(request.head.command(), request.command()).is_some() {
-            Admit::Memory(self.body_bytes_max)
+            if self.spools { Admit::Spool(self.body_bytes_max) } else { Admit::Memory(self.body_bytes_max) }
         } else {
             Admit::Discard
         }

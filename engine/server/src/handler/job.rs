@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read, Take};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use slipring_ring::Task;
+use slipring_ring::{FileError, FileReader, Task};
 
 use super::HandlerError;
 
@@ -13,13 +13,53 @@ use super::HandlerError;
 ///
 /// Made by [`super::Exchange::ask_job`]. It has the request's body; whatever else of the request the work needs is moved
 /// into its closure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Job {
-    body: Cursor<Vec<u8>>,
+    body: JobBody,
+}
+
+/// Where a job reads its request's body.
+#[derive(Debug)]
+pub(crate) enum JobBody {
+    /// In memory, which comes back with the job.
+    Memory(Cursor<Vec<u8>>),
+    /// In a spool of so many bytes.
+    Spool(Take<FileReader>),
+    /// It was spooled and cannot be had.
+    Lost(FileError),
+}
+
+impl JobBody {
+    pub(crate) fn memory(bytes: Vec<u8>) -> Self {
+        Self::Memory(Cursor::new(bytes))
+    }
+
+    pub(crate) fn spool(reader: Result<FileReader, FileError>, len: u64) -> Self {
+        reader.map_or_else(Self::Lost, |reader| Self::Spool(reader.take(len)))
+    }
+
+    /// The memory that it was lent.
+    fn into_memory(self) -> Vec<u8> {
+        match self {
+            Self::Memory(bytes) => bytes.into_inner(),
+            Self::Spool(_) | Self::Lost(_) => Vec::new(),
+        }
+    }
+}
+
+impl Read for JobBody {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(bytes) => bytes.read(place),
+            Self::Spool(spool) => spool.read(place),
+            Self::Lost(error) => Err(io::Error::other(*error)),
+        }
+    }
 }
 
 impl Job {
-    /// The request's body, from where the last read stopped; it ends where the body ends (row S41).
+    /// The request's body, in memory or in a spool, from where the last read stopped; it ends where the body ends (row
+    /// S41).
     pub fn rfile(&mut self) -> impl Read + '_ {
         &mut self.body
     }
@@ -52,14 +92,14 @@ impl PlannedJob {
         Self(Box::new(move |job| JobOutput(Box::new(work(job)))))
     }
 
-    /// The task for the worker pool, and where its result will lie. `body` is the request's; it comes back with it.
-    pub(crate) fn begin(self, body: Vec<u8>) -> (Task, JobResult) {
+    /// The task for the worker pool, and where its result will lie. `body` is the request's; its memory comes back with it.
+    pub(crate) fn begin(self, body: JobBody) -> (Task, JobResult) {
         let result = JobResult::default();
         let place = result.clone();
         let task = Task::new(move || {
-            let mut job = Job { body: Cursor::new(body) };
+            let mut job = Job { body };
             let output = (self.0)(&mut job);
-            *place.lock() = Some((output, job.body.into_inner()));
+            *place.lock() = Some((output, job.body.into_memory()));
         });
         (task, result)
     }

@@ -25,7 +25,7 @@ pub use exchange::{Answered, Ending, Exchange};
 pub use headers::Headers;
 pub use hooks::{Failure, LogMessage};
 pub use job::{Job, JobOutput};
-pub(crate) use job::{JobResult, PlannedJob};
+pub(crate) use job::{JobBody, JobResult, PlannedJob};
 pub use media_type::MediaType;
 pub use output::Output;
 pub(crate) use request::MessageKind;
@@ -119,6 +119,10 @@ pub enum Admit {
     Discard,
     /// Keep it in memory, at most so many bytes; beyond, the answer is 413.
     Memory(u64),
+    /// Keep it, at most so many bytes; beyond, the answer is 413. What is longer than memory should hold (64 KiB, in the
+    /// server's rules) goes into a file without a name, which goes with the exchange: then [`Exchange::body`] is empty, and
+    /// the body is read inside a job, by [`Job::rfile`].
+    Spool(u64),
     /// Refuse it with this status.
     Reject(u16),
 }

@@ -128,6 +128,8 @@ pub struct Scratch {
     pub path: Vec<u8>,
     /// The state of the connection whose turn it is.
     pub(crate) connection: Option<Box<dyn Any>>,
+    /// Bytes of the body that lie in a spool.
+    pub(crate) spooled: u64,
     /// The job that is being asked for.
     pub(crate) job: Option<super::PlannedJob>,
     /// Lines for the log, each with its [`MessageKind`] before it and its LF behind; client and date come later.
@@ -147,6 +149,7 @@ impl Scratch {
             now: Instant::ORIGIN,
             path: Vec::with_capacity(4096),
             connection: None,
+            spooled: 0,
             job: None,
             messages: Vec::with_capacity(1024),
             cache: CacheUse::None,

@@ -8,12 +8,16 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::text::Literal;
+
 /// How lines of the access log are written, ready for use. Made from a name or a template by `parse`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
     pub(super) parts: Vec<Part>,
-    /// What a record keeps of the request, in the order of its texts.
-    pub(super) sources: Vec<Source>,
+    /// What only the sending can tell, in the order of its places in the line.
+    pub(super) holes: Vec<(Late, Style)>,
+    /// All of that can be guessed: nearly every answer leaves whole, in the second in which it was made.
+    pub(super) guessable: bool,
     /// Whether queries are shown.
     pub(super) query: bool,
     pub(super) client: Client,
@@ -35,13 +39,19 @@ pub enum Client {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// As it stands.
-    Literal(Box<[u8]>),
-    /// A text of the record, and how it is written.
-    Text(usize, Style),
-    /// The path or the query of a text of the record that is a target.
-    Path(usize),
-    Query(usize),
-    Fact(Fact, Style),
+    Literal(Literal),
+    /// A text of the request, and how it is written.
+    Text(Source, Style),
+    /// The path or the query of the target.
+    Path,
+    Query,
+    Client(Style),
+    Status,
+    Cache(Style),
+    /// Content-Encoding of the answer. No answer has one yet.
+    Encoding(Style),
+    /// The next of the holes.
+    Hole,
 }
 
 /// How a text is written.
@@ -53,22 +63,17 @@ pub(super) enum Style {
     Json,
 }
 
-/// What is known besides the texts of the request.
+/// What is known when the answer has left, and not before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fact {
-    Client,
+pub(super) enum Late {
     PythonDate,
     ClfDate,
     Rfc3339,
-    Status,
     BodyBytes,
     WireBytes,
     Us,
     FirstByteUs,
     Aborted,
-    /// Content-Encoding of the answer. No answer has one yet.
-    Encoding,
-    Cache,
 }
 
 /// A text of the request.
@@ -212,7 +217,7 @@ impl Format {
     }
 
     fn empty() -> Self {
-        Self { parts: Vec::new(), sources: Vec::new(), query: true, client: Client::Full }
+        Self { parts: Vec::new(), holes: Vec::new(), guessable: true, query: true, client: Client::Full }
     }
 
     fn built_in(template: &str) -> Self {
@@ -246,62 +251,65 @@ impl Format {
     fn literal(&mut self, text: &str) {
         match self.parts.last_mut() {
             _ if text.is_empty() => {}
-            Some(Part::Literal(last)) => *last = [last, text.as_bytes()].concat().into(),
-            _ => self.parts.push(Part::Literal(text.as_bytes().into())),
+            Some(Part::Literal(last)) => *last = Literal::new(&[last.text(), text.as_bytes()].concat()),
+            _ => self.parts.push(Part::Literal(Literal::new(text.as_bytes()))),
         }
     }
 
     fn placeholder(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
-        let fact = |fact| Part::Fact(fact, style);
-        let part = match name {
-            "tab" => return Ok(self.literal("\t")),
+        match name {
+            "tab" => self.literal("\t"),
             // Nobody can log in yet.
-            "user" => return Ok(self.literal("-")),
-            "client" => fact(Fact::Client),
-            "status" => fact(Fact::Status),
-            "body_bytes" => fact(Fact::BodyBytes),
-            "wire_bytes" => fact(Fact::WireBytes),
-            "us" => fact(Fact::Us),
-            "first_byte_us" => fact(Fact::FirstByteUs),
-            "aborted" => fact(Fact::Aborted),
-            "encoding" => fact(Fact::Encoding),
-            "cache" => fact(Fact::Cache),
-            "ts" => fact(Fact::Rfc3339),
-            "date" => fact(Fact::ClfDate),
-            "python_date" => fact(Fact::PythonDate),
-            "path" => Part::Path(self.source(Source::Target)),
-            "query" => Part::Query(self.source(Source::Target)),
-            "request" => Part::Text(self.source(Source::RequestLine), style),
-            "method" => Part::Text(self.source(Source::Method), style),
-            "target" => Part::Text(self.source(Source::Target), style),
-            "host" => Part::Text(self.source(Source::Host), style),
-            "referer" => Part::Text(self.source(Source::Referer), style),
-            "user_agent" => Part::Text(self.source(Source::UserAgent), style),
-            "request_id" => Part::Text(self.source(Source::Field("x-request-id".into())), style),
-            _ => Part::Text(self.field(name)?, style),
+            "user" => self.literal("-"),
+            _ => self.parts_of(name, style)?,
+        }
+        Ok(())
+    }
+
+    fn parts_of(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
+        let late = match name {
+            "body_bytes" => Some(Late::BodyBytes),
+            "wire_bytes" => Some(Late::WireBytes),
+            "us" => Some(Late::Us),
+            "first_byte_us" => Some(Late::FirstByteUs),
+            "aborted" => Some(Late::Aborted),
+            "ts" => Some(Late::Rfc3339),
+            "date" => Some(Late::ClfDate),
+            "python_date" => Some(Late::PythonDate),
+            _ => None,
+        };
+        self.holes.extend(late.map(|late| (late, style)));
+        self.guessable &= !matches!(late, Some(Late::Rfc3339 | Late::Us | Late::FirstByteUs));
+        let part = match name {
+            _ if late.is_some() => Part::Hole,
+            "client" => Part::Client(style),
+            "status" => Part::Status,
+            "encoding" => Part::Encoding(style),
+            "cache" => Part::Cache(style),
+            "path" => Part::Path,
+            "query" => Part::Query,
+            "request" => Part::Text(Source::RequestLine, style),
+            "method" => Part::Text(Source::Method, style),
+            "target" => Part::Text(Source::Target, style),
+            "host" => Part::Text(Source::Host, style),
+            "referer" => Part::Text(Source::Referer, style),
+            "user_agent" => Part::Text(Source::UserAgent, style),
+            "request_id" => Part::Text(Source::Field("x-request-id".into()), style),
+            _ => Part::Text(field(name)?, style),
         };
         self.parts.push(part);
         Ok(())
     }
+}
 
-    fn field(&mut self, placeholder: &str) -> Result<usize, FormatError> {
-        let Some(name) = placeholder.strip_prefix("field:") else {
-            return Err(FormatError::Placeholder(placeholder.to_owned()));
-        };
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-            return Err(FormatError::Field(name.to_owned()));
-        }
-        Ok(self.source(Source::Field(name.to_owned())))
+fn field(placeholder: &str) -> Result<Source, FormatError> {
+    let Some(name) = placeholder.strip_prefix("field:") else {
+        return Err(FormatError::Placeholder(placeholder.to_owned()));
+    };
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        return Err(FormatError::Field(name.to_owned()));
     }
-
-    /// Where the text of this source stands in a record.
-    fn source(&mut self, source: Source) -> usize {
-        if let Some(known) = self.sources.iter().position(|known| *known == source) {
-            return known;
-        }
-        self.sources.push(source);
-        self.sources.len() - 1
-    }
+    Ok(Source::Field(name.to_owned()))
 }
 
 impl Default for Format {

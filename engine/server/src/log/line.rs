@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
 
-use super::format::{Client, Fact, Format, Part, Style};
-use super::record::{AccessRecord, Texts};
+use super::format::{Client, Format, Late, Part, Source, Style};
+use super::record::{AccessRecord, Asked, HOLE, Sending, Unfinished};
+use super::text::{append_plain, is_plain};
 
 /// How an answer left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,51 +41,91 @@ pub struct Moment<'a> {
 }
 
 impl Format {
-    /// Appends the line of a record, its line feed included.
+    /// Appends what is known of a line before its answer leaves, and notes at `holes_at` where the holes are. If all of
+    /// them can be guessed, they are filled with what is true of an answer that leaves whole and in this second.
     #[inline]
-    pub fn write(&self, line: &mut Vec<u8>, record: &AccessRecord, texts: Texts<'_>, left: Left, at: Moment<'_>) {
-        let outcome = Outcome::of(record, left, at.now);
+    pub(super) fn begin(
+        &self,
+        stage: &mut Vec<u8>,
+        holes_at: usize,
+        record: &AccessRecord,
+        asked: Asked<'_>,
+        date: &DateCache,
+    ) {
+        let start = stage.len();
+        let mut holes = self.holes.iter().zip((holes_at..).step_by(HOLE));
+        let guess = Outcome::whole(&record.sending);
+        let at = Moment { now: record.sending.begun, wall: Wall::default(), date };
         for part in &self.parts {
             match part {
-                Part::Literal(text) => line.extend_from_slice(text),
-                Part::Text(number, Style::Plain) => plain(line, texts.nth(*number)),
-                Part::Text(number, Style::Json) => json(line, texts.nth(*number)),
-                Part::Path(number) => plain(line, texts.nth(*number).map(|target| split(target).0)),
-                Part::Query(number) => plain(line, texts.nth(*number).and_then(|target| split(target).1)),
-                Part::Fact(fact, style) => self.fact(line, *fact, *style, record, &outcome, at),
+                Part::Literal(text) => text.append_to(stage),
+                Part::Text(source, style) => self.text(stage, *style, source.find(asked)),
+                Part::Path => self.text(stage, Style::Plain, Source::Target.find(asked).map(|target| split(target).0)),
+                Part::Query if !self.query => stage.push(b'-'),
+                Part::Query => self.text(stage, Style::Plain, Source::Target.find(asked).and_then(|t| split(t).1)),
+                Part::Client(style) => quoted(stage, *style, |line| self.address(line, record.peer)),
+                Part::Status => stage.extend_from_slice(&digits(record.status)),
+                Part::Encoding(style) => stage.extend_from_slice(nothing(*style)),
+                Part::Cache(style) => match record.cache.word() {
+                    Some(word) => quoted(stage, *style, |line| line.extend_from_slice(word.as_bytes())),
+                    None => stage.extend_from_slice(nothing(*style)),
+                },
+                Part::Hole => {
+                    let Some((&(late, style), hole_at)) = holes.next() else { continue };
+                    let from = (stage.len() - start) as u32;
+                    if self.guessable {
+                        fill(stage, late, style, &record.sending, &guess, at);
+                    }
+                    let to = (stage.len() - start) as u32;
+                    stage[hole_at..hole_at + 4].copy_from_slice(&from.to_le_bytes());
+                    stage[hole_at + 4..hole_at + HOLE].copy_from_slice(&to.to_le_bytes());
+                }
             }
         }
     }
 
+    /// The whole line: as it was begun if the guess came true, else made in `line`, with its holes filled.
     #[inline]
-    fn fact(
+    pub fn finish<'a>(
         &self,
-        line: &mut Vec<u8>,
-        fact: Fact,
-        style: Style,
-        record: &AccessRecord,
-        outcome: &Outcome,
+        line: &'a mut Vec<u8>,
+        begun: Unfinished<'a>,
+        sending: &Sending,
+        left: Left,
         at: Moment<'_>,
-    ) {
-        match fact {
-            Fact::Client => quoted(line, style, |line| self.address(line, record.peer)),
-            Fact::PythonDate => line.extend_from_slice(at.date.log_text()),
-            Fact::ClfDate => line.extend_from_slice(at.date.clf_text()),
-            Fact::Rfc3339 => quoted(line, style, |line| rfc3339(line, at)),
-            Fact::Status => line.extend_from_slice(&digits(record.status)),
-            Fact::BodyBytes => number(line, outcome.body_bytes),
-            Fact::WireBytes => number(line, outcome.wire_bytes),
-            Fact::Us => number(line, micros(at.now, record.begun)),
-            Fact::FirstByteUs => match outcome.first_byte {
-                Some(first) => number(line, micros(first, record.begun)),
-                None => line.extend_from_slice(nothing(style)),
-            },
-            Fact::Aborted => line.extend_from_slice(if outcome.aborted { b"true" } else { b"false" }),
-            Fact::Encoding => line.extend_from_slice(nothing(style)),
-            Fact::Cache => match record.cache.word() {
-                Some(word) => quoted(line, style, |line| line.extend_from_slice(word.as_bytes())),
-                None => line.extend_from_slice(nothing(style)),
-            },
+    ) -> &'a [u8] {
+        let (holes, text) = begun.line.split_at(HOLE * self.holes.len());
+        if begun.guessed == at.date.secs() && left.is_whole(sending) {
+            return text;
+        }
+        line.clear();
+        let outcome = Outcome::of(sending, left, at.now);
+        let mut behind = 0;
+        for (hole, &(late, style)) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
+            let both = u64::from_le_bytes(*hole);
+            line.extend_from_slice(&text[behind..both as u32 as usize]);
+            fill(line, late, style, sending, &outcome, at);
+            behind = (both >> 32) as usize;
+        }
+        line.extend_from_slice(&text[behind..]);
+        line
+    }
+
+    #[inline]
+    fn text(&self, line: &mut Vec<u8>, style: Style, text: Option<&[u8]>) {
+        let Some(text) = text else { return line.extend_from_slice(nothing(style)) };
+        // Behind the query there is only ever the version of a request line.
+        let (text, behind) = if self.query { (text, &text[..0]) } else { without_query(text) };
+        match style {
+            Style::Plain if text.is_empty() && behind.is_empty() => line.push(b'-'),
+            Style::Plain => {
+                escape(line, text);
+                escape(line, behind);
+            }
+            Style::Json => quoted(line, style, |line| {
+                escape_json(line, text);
+                escape_json(line, behind);
+            }),
         }
     }
 
@@ -118,6 +159,18 @@ impl Format {
     }
 }
 
+impl Left {
+    /// Whether all of an answer of known length left.
+    #[inline]
+    fn is_whole(self, sending: &Sending) -> bool {
+        match self {
+            Self::Sent(bytes) => bytes >= u64::from(sending.start) + u64::from(sending.head_bytes) + sending.body_bytes,
+            Self::Body(bytes) => bytes >= sending.body_bytes,
+            Self::Open { .. } => false,
+        }
+    }
+}
+
 /// What became of an answer.
 struct Outcome {
     body_bytes: u64,
@@ -127,22 +180,53 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// All of it left.
     #[inline]
-    fn of(record: &AccessRecord, left: Left, now: Instant) -> Self {
-        let head = u64::from(record.head_bytes);
-        let whole = head + record.body_bytes;
+    fn whole(sending: &Sending) -> Self {
+        let wire_bytes = u64::from(sending.head_bytes) + sending.body_bytes;
+        Self { body_bytes: sending.body_bytes, wire_bytes, first_byte: None, aborted: false }
+    }
+
+    #[inline]
+    fn of(sending: &Sending, left: Left, now: Instant) -> Self {
+        let head = u64::from(sending.head_bytes);
+        let whole = head + sending.body_bytes;
         let wire_bytes = match left {
-            Left::Sent(bytes) => bytes.saturating_sub(u64::from(record.start)).min(whole),
-            Left::Body(bytes) => head + bytes.min(record.body_bytes),
+            Left::Sent(bytes) => bytes.saturating_sub(u64::from(sending.start)).min(whole),
+            Left::Body(bytes) => head + bytes.min(sending.body_bytes),
             Left::Open { wire, .. } => head + wire,
         };
         let (body_bytes, aborted) = match left {
             Left::Open { body, whole, .. } => (body, !whole),
             Left::Sent(_) | Left::Body(_) => (wire_bytes.saturating_sub(head), wire_bytes < whole),
         };
-        let first_byte = record.first_byte.or_else(|| (wire_bytes > 0).then_some(now));
+        let first_byte = sending.first_byte.or_else(|| (wire_bytes > 0).then_some(now));
         Self { body_bytes, wire_bytes, first_byte, aborted }
     }
+}
+
+#[inline]
+fn fill(line: &mut Vec<u8>, late: Late, style: Style, sending: &Sending, outcome: &Outcome, at: Moment<'_>) {
+    match late {
+        Late::PythonDate => line.extend_from_slice(at.date.log_text()),
+        Late::ClfDate => line.extend_from_slice(at.date.clf_text()),
+        Late::Rfc3339 => quoted(line, style, |line| rfc3339(line, at)),
+        Late::BodyBytes => number(line, outcome.body_bytes),
+        Late::WireBytes => number(line, outcome.wire_bytes),
+        Late::Us => number(line, micros(at.now, sending.begun)),
+        Late::FirstByteUs => match outcome.first_byte {
+            Some(first) => number(line, micros(first, sending.begun)),
+            None => line.extend_from_slice(nothing(style)),
+        },
+        Late::Aborted => line.extend_from_slice(if outcome.aborted { b"true" } else { b"false" }),
+    }
+}
+
+/// What stands before a query, and what stands behind it.
+fn without_query(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|&byte| byte == b'?').unwrap_or(text.len());
+    let behind = text[end..].iter().position(|&byte| byte == b' ').map_or(text.len(), |space| end + space);
+    (&text[..end], &text[behind..])
 }
 
 fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
@@ -211,31 +295,16 @@ fn number(line: &mut Vec<u8>, number: u64) {
 }
 
 #[inline]
-fn plain(line: &mut Vec<u8>, text: Option<&[u8]>) {
-    match text {
-        Some(text) if !text.is_empty() => escape(line, text),
-        _ => line.push(b'-'),
-    }
-}
-
-#[inline]
-fn json(line: &mut Vec<u8>, text: Option<&[u8]>) {
-    let Some(text) = text else { return line.extend_from_slice(b"null") };
-    line.push(b'"');
-    if all_plain(text) {
-        line.extend_from_slice(text);
-    } else {
-        escape_json(line, text);
-    }
-    line.push(b'"');
-}
-
-#[inline]
 fn escape(line: &mut Vec<u8>, text: &[u8]) {
-    if all_plain(text) {
-        line.extend_from_slice(text);
-    } else {
+    if !text.is_empty() && !append_plain(line, text) {
         escape_slowly(line, text);
+    }
+}
+
+#[inline]
+fn escape_json(line: &mut Vec<u8>, text: &[u8]) {
+    if !text.is_empty() && !append_plain(line, text) {
+        escape_json_slowly(line, text);
     }
 }
 
@@ -253,7 +322,7 @@ fn escape_slowly(line: &mut Vec<u8>, text: &[u8]) {
 /// Bytes from 0x80 up are written as the characters of ISO 8859-1 with that number: no byte is lost, whatever encoding
 /// they were in, and a line is JSON always.
 #[cold]
-fn escape_json(line: &mut Vec<u8>, text: &[u8]) {
+fn escape_json_slowly(line: &mut Vec<u8>, text: &[u8]) {
     for &byte in text {
         match byte {
             b'\\' | b'"' => line.extend_from_slice(&[b'\\', byte]),
@@ -261,17 +330,4 @@ fn escape_json(line: &mut Vec<u8>, text: &[u8]) {
             byte => drop(write!(line, "\\u{byte:04x}")),
         }
     }
-}
-
-/// Without a way out in the middle, so that many bytes are looked at in one step.
-#[inline]
-fn all_plain(text: &[u8]) -> bool {
-    text.iter().fold(true, |all, &byte| all & is_plain(byte))
-}
-
-/// Printable ASCII but for backslash and quote. Other bytes could be a terminal's controls (0x80 to 0x9F) or parts of
-/// them in some encoding.
-#[inline]
-fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) & (byte != b'\\') & (byte != b'"')
 }

@@ -1,13 +1,15 @@
 //! Access and error logs: values in, lines out. Where lines go is the shard's affair.
 //!
-//! A request leaves a [`AccessRecord`] behind when it is answered. When its answer has *left*, its [`Format`] makes a
-//! line of it: with the bytes that really left, how long it took, and whether it reached its end.
+//! A request leaves an [`AccessRecord`] behind when it is answered: its line in the [`Format`] of the log, with holes for
+//! what only the sending can tell. When its answer has *left*, they are filled: with the bytes that really left, how long
+//! it took, and whether it reached its end.
 
 mod format;
 mod line;
 mod losses;
 mod record;
 mod target;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -15,7 +17,7 @@ mod tests;
 pub use format::{Client, Format, FormatError, PLACEHOLDERS};
 pub use line::{Left, Moment};
 pub use losses::Losses;
-pub use record::{AccessRecord, Asked, CacheUse, Records, Staged, Texts, note_progress, stage_message};
+pub use record::{AccessRecord, Asked, CacheUse, Records, Sending, Staged, Unfinished, note_progress, stage_message};
 pub use target::{LogTarget, Logging};
 
 /// Bytes of a request line or target that a line shows; the rest is cut (attack 14).

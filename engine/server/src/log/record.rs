@@ -1,11 +1,13 @@
-//! What is kept of a request until its answer has left: a few numbers, and the texts that the format will show.
+//! What is kept of a request until its answer has left: its line, as far as it is known, and a few numbers.
 //!
 //! Records stand behind each other as plain bytes, so that a shard moves them around without knowing what they say, and
 //! so that keeping one allocates nothing once the memory has grown to its size.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use slipring_ring::{Instant, Peer};
+use slipring_wire::date::DateCache;
 use slipring_wire::field::KnownField;
 use slipring_wire::request::RequestHead;
 
@@ -28,8 +30,6 @@ pub enum CacheUse {
 }
 
 impl CacheUse {
-    const ALL: [Self; 5] = [Self::None, Self::Hit, Self::Miss, Self::Revalidated, Self::Bypass];
-
     /// As the log says it.
     pub fn word(self) -> Option<&'static str> {
         match self {
@@ -47,7 +47,18 @@ impl CacheUse {
 pub struct AccessRecord {
     /// Who asked.
     pub peer: Peer,
-    /// When its head was complete.
+    /// The status of the answer.
+    pub status: u16,
+    /// What a cache had to do with it.
+    pub cache: CacheUse,
+    /// What its sending will tell.
+    pub sending: Sending,
+}
+
+/// What an answer consists of and when it was begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
+    /// When the head of its request was complete.
     pub begun: Instant,
     /// When the first byte of the answer had left, if that is known.
     pub first_byte: Option<Instant>,
@@ -57,10 +68,6 @@ pub struct AccessRecord {
     pub head_bytes: u32,
     /// Bytes of the answer's body, when all of it leaves.
     pub body_bytes: u64,
-    /// The status of the answer.
-    pub status: u16,
-    /// What a cache had to do with it.
-    pub cache: CacheUse,
 }
 
 /// What the request said.
@@ -73,49 +80,47 @@ pub struct Asked<'a> {
 }
 
 impl AccessRecord {
-    /// Appends the record to `stage`, with the texts that `format` shows of the request.
+    /// Appends the record to `stage`: its line in this format, with holes where only the sending can tell.
     #[inline]
-    pub fn stage(&self, format: &Format, asked: Asked<'_>, stage: &mut Vec<u8>) {
+    pub fn stage(&self, format: &Format, asked: Asked<'_>, date: &DateCache, stage: &mut Vec<u8>) {
+        stage.reserve(RECORD_BYTES);
         let at = stage.len();
-        stage.extend_from_slice(&self.encode());
-        for source in &format.sources {
-            capture(stage, source.find(asked), source.bytes_max(), format.query);
-        }
+        stage.extend_from_slice(&self.sending.encode(if format.guessable { date.secs() } else { UNGUESSED }));
+        let holes_at = stage.len();
+        stage.resize(holes_at + HOLE * format.holes.len(), 0);
+        format.begin(stage, holes_at, self, asked, date);
         let len = (stage.len() - at) as u32;
         stage[at..at + 4].copy_from_slice(&len.to_le_bytes());
     }
+}
 
+impl Sending {
     #[inline]
-    fn encode(&self) -> [u8; FIXED] {
+    fn encode(&self, guessed: u64) -> [u8; FIXED] {
         let mut bytes = [0; FIXED];
-        let mut writer = Writer { bytes: &mut bytes, at: 4 };
-        writer.put([ACCESS]);
-        writer.put(encode_peer(self.peer));
-        writer.put(self.first_byte.map_or(0, Instant::nanos).to_le_bytes());
-        writer.put(self.begun.nanos().to_le_bytes());
-        writer.put(self.start.to_le_bytes());
-        writer.put(self.head_bytes.to_le_bytes());
-        writer.put(self.body_bytes.to_le_bytes());
-        writer.put(self.status.to_le_bytes());
-        writer.put([self.cache as u8]);
+        bytes[4] = ACCESS;
+        bytes[5..13].copy_from_slice(&self.first_byte.map_or(0, Instant::nanos).to_le_bytes());
+        bytes[13..21].copy_from_slice(&self.begun.nanos().to_le_bytes());
+        bytes[21..25].copy_from_slice(&self.start.to_le_bytes());
+        bytes[25..29].copy_from_slice(&self.head_bytes.to_le_bytes());
+        bytes[29..37].copy_from_slice(&self.body_bytes.to_le_bytes());
+        bytes[37..45].copy_from_slice(&guessed.to_le_bytes());
         bytes
     }
 
+    /// From the bytes behind the kind.
     #[inline]
-    fn decode(mut bytes: &[u8]) -> Option<(Self, Texts<'_>)> {
-        let peer = decode_peer(take(&mut bytes)?);
+    fn decode(mut bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let instant = |nanos| Instant::ORIGIN.plus(Duration::from_nanos(nanos));
         let first_byte = u64::from_le_bytes(take(&mut bytes)?);
-        let record = Self {
-            peer,
-            first_byte: (first_byte > 0).then(|| Instant::ORIGIN.plus(std::time::Duration::from_nanos(first_byte))),
-            begun: Instant::ORIGIN.plus(std::time::Duration::from_nanos(u64::from_le_bytes(take(&mut bytes)?))),
+        let sending = Self {
+            first_byte: (first_byte > 0).then(|| instant(first_byte)),
+            begun: instant(u64::from_le_bytes(take(&mut bytes)?)),
             start: u32::from_le_bytes(take(&mut bytes)?),
             head_bytes: u32::from_le_bytes(take(&mut bytes)?),
             body_bytes: u64::from_le_bytes(take(&mut bytes)?),
-            status: u16::from_le_bytes(take(&mut bytes)?),
-            cache: CacheUse::ALL[usize::from(take::<1>(&mut bytes)?[0]) % CacheUse::ALL.len()],
         };
-        Some((record, Texts(bytes)))
+        Some((sending, bytes))
     }
 }
 
@@ -135,11 +140,11 @@ pub fn note_progress(stage: &mut [u8], sent: u64, now: Instant) {
     while let Some(len) = stage.get(at..at + 4).and_then(|len| len.try_into().ok()).map(u32::from_le_bytes) {
         let record = &mut stage[at..at + len as usize];
         if record[4] == ACCESS
-            && let Some((decoded, _)) = AccessRecord::decode(&record[5..])
-            && decoded.first_byte.is_none()
-            && u64::from(decoded.start) < sent
+            && let Some((sending, _)) = Sending::decode(&record[5..])
+            && sending.first_byte.is_none()
+            && u64::from(sending.start) < sent
         {
-            record[FIRST_BYTE_AT..FIRST_BYTE_AT + 8].copy_from_slice(&now.nanos().to_le_bytes());
+            record[5..13].copy_from_slice(&now.nanos().to_le_bytes());
         }
         at += len as usize;
     }
@@ -148,10 +153,18 @@ pub fn note_progress(stage: &mut [u8], sent: u64, now: Instant) {
 /// One thing to be logged.
 #[derive(Debug)]
 pub enum Staged<'a> {
-    /// A request.
-    Access(AccessRecord, Texts<'a>),
+    /// A request: how it is sent, and its line with holes.
+    Access(Sending, Unfinished<'a>),
     /// A message about a peer.
     Message(Peer, &'a [u8]),
+}
+
+/// A line with holes: where they are, and the text with what was guessed for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Unfinished<'a> {
+    /// The second for which the holes were filled by guess.
+    pub(super) guessed: u64,
+    pub(super) line: &'a [u8],
 }
 
 /// The records of a stage, in order.
@@ -166,102 +179,39 @@ impl<'a> Iterator for Records<'a> {
         let len = u32::from_le_bytes(*self.0.first_chunk()?) as usize;
         let (record, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        match record.get(4)? {
-            &ACCESS => AccessRecord::decode(&record[5..]).map(|(record, texts)| Staged::Access(record, texts)),
-            _ => {
-                let mut bytes = &record[5..];
-                let peer = decode_peer(take(&mut bytes)?);
-                Some(Staged::Message(peer, bytes))
-            }
+        let (&kind, mut bytes) = record.get(4..)?.split_first()?;
+        if kind == ACCESS {
+            let (sending, mut line) = Sending::decode(bytes)?;
+            let guessed = u64::from_le_bytes(take(&mut line)?);
+            return Some(Staged::Access(sending, Unfinished { guessed, line }));
         }
+        let peer = decode_peer(take(&mut bytes)?);
+        Some(Staged::Message(peer, bytes))
     }
-}
-
-/// The texts of a record, in the order of its format's sources.
-#[derive(Clone, Copy, Debug)]
-pub struct Texts<'a>(&'a [u8]);
-
-impl<'a> Texts<'a> {
-    /// The text of this source; `None` if the request had none.
-    #[inline]
-    pub fn nth(self, number: usize) -> Option<&'a [u8]> {
-        let mut bytes = self.0;
-        for _ in 0..number {
-            bytes = next_text(bytes)?.1;
-        }
-        next_text(bytes)?.0
-    }
-}
-
-#[inline]
-fn next_text(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
-    let (len, rest) = bytes.split_first_chunk()?;
-    match u16::from_le_bytes(*len) {
-        ABSENT => Some((None, rest)),
-        len => rest.split_at_checked(usize::from(len)).map(|(text, rest)| (Some(text), rest)),
-    }
-}
-
-/// Appends a text with its length, cut at `max`, and without its query if that is to be kept secret.
-#[inline]
-fn capture(stage: &mut Vec<u8>, text: Option<&[u8]>, max: usize, query: bool) {
-    let Some(text) = text else { return stage.extend_from_slice(&ABSENT.to_le_bytes()) };
-    let at = stage.len();
-    stage.extend_from_slice(&[0; 2]);
-    if query {
-        stage.extend_from_slice(&text[..text.len().min(max)]);
-    } else {
-        append_without_query(stage, text, max);
-    }
-    let len = (stage.len() - at - 2) as u16;
-    stage[at..at + 2].copy_from_slice(&len.to_le_bytes());
-}
-
-/// What stands between `?` and the next space is left out.
-fn append_without_query(stage: &mut Vec<u8>, text: &[u8], max: usize) {
-    let end = text.iter().position(|&byte| byte == b'?').unwrap_or(text.len());
-    let behind = text[end..].iter().position(|&byte| byte == b' ').map_or(text.len(), |space| end + space);
-    let kept = [&text[..end], &text[behind..]];
-    stage.extend(kept.into_iter().flatten().take(max));
 }
 
 impl Source {
-    /// What the request says of it.
+    /// What the request says of it, cut at what a line shows.
     #[inline]
-    fn find<'a>(&self, asked: Asked<'a>) -> Option<&'a [u8]> {
+    pub(super) fn find<'a>(&self, asked: Asked<'a>) -> Option<&'a [u8]> {
         let Some((head, bytes)) = asked.head else {
-            return matches!(self, Self::RequestLine).then_some(asked.line);
+            return matches!(self, Self::RequestLine).then(|| cut(asked.line, super::REQUEST_LINE_BYTES_MAX));
         };
-        match self {
-            Self::RequestLine => Some(asked.line),
+        let text = match self {
+            Self::RequestLine => return Some(cut(asked.line, super::REQUEST_LINE_BYTES_MAX)),
+            Self::Target => return Some(cut(head.target(bytes), super::REQUEST_LINE_BYTES_MAX)),
             Self::Method => Some(head.method(bytes)),
-            Self::Target => Some(head.target(bytes)),
             Self::Host => head.authority(bytes),
             Self::Referer => head.known(KnownField::Referer, bytes),
             Self::UserAgent => head.known(KnownField::UserAgent, bytes),
             Self::Field(name) => head.fields(bytes).get(name),
-        }
-    }
-
-    fn bytes_max(&self) -> usize {
-        match self {
-            Self::RequestLine | Self::Target => super::REQUEST_LINE_BYTES_MAX,
-            _ => super::FIELD_BYTES_MAX,
-        }
+        };
+        text.map(|text| cut(text, super::FIELD_BYTES_MAX))
     }
 }
 
-struct Writer<'a> {
-    bytes: &'a mut [u8; FIXED],
-    at: usize,
-}
-
-impl Writer<'_> {
-    #[inline]
-    fn put<const N: usize>(&mut self, part: [u8; N]) {
-        self.bytes[self.at..self.at + N].copy_from_slice(&part);
-        self.at += N;
-    }
+fn cut(text: &[u8], max: usize) -> &[u8] {
+    &text[..text.len().min(max)]
 }
 
 #[inline]
@@ -271,7 +221,6 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     Some(*part)
 }
 
-#[inline]
 fn encode_peer(peer: Peer) -> [u8; PEER] {
     let mut bytes = [0; PEER];
     match peer {
@@ -294,7 +243,6 @@ fn encode_peer(peer: Peer) -> [u8; PEER] {
     bytes
 }
 
-#[inline]
 fn decode_peer(bytes: [u8; PEER]) -> Peer {
     let port = u16::from_le_bytes([bytes[17], bytes[18]]);
     let [_, a, b, c, d, ..] = bytes;
@@ -311,14 +259,13 @@ const ACCESS: u8 = 0;
 const MESSAGE: u8 = 1;
 /// Bytes of a peer.
 const PEER: usize = 19;
-/// Where the time of the first byte stands in a record.
-const FIRST_BYTE_AT: usize = 4 + 1 + PEER;
-/// Bytes of a record before its texts.
-const FIXED: usize = FIRST_BYTE_AT + 8 + 8 + 4 + 4 + 8 + 2 + 1;
-/// The length that says: there is no text.
-const ABSENT: u16 = u16::MAX;
+/// Bytes of a record of a request before its holes.
+const FIXED: usize = 45;
+/// Bytes that say where a hole begins and ends.
+pub(super) const HOLE: usize = 8;
+/// No second: the holes are empty.
+pub(super) const UNGUESSED: u64 = u64::MAX;
+/// Memory for a usual record is asked for at once.
+const RECORD_BYTES: usize = 1024;
 /// Bytes of a message that a line shows; the rest is cut.
 const MESSAGE_BYTES_MAX: usize = 4096;
-
-// A text's length fits its two bytes.
-const _: () = assert!(super::REQUEST_LINE_BYTES_MAX < ABSENT as usize && super::FIELD_BYTES_MAX < ABSENT as usize);

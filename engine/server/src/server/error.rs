@@ -41,6 +41,14 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Listening on a path failed; `AddrInUse`: a server answers there, or something else stands there.
+    #[error("cannot listen on {path}: {source}")]
+    ListenUnix {
+        /// As given.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A log cannot be opened.
     #[error("cannot open the {which} log {path}: {source}")]
     Log {

@@ -61,6 +61,8 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     /// Addresses that are served only where the machine has them.
     optional: Vec<SocketAddr>,
+    /// Paths of Unix stream sockets, with their modes.
+    unix: Vec<(PathBuf, u32)>,
     roots: Vec<PathBuf>,
     shards: Option<usize>,
     cores: Vec<usize>,
@@ -96,6 +98,7 @@ impl Server {
         Self {
             addresses,
             optional: Vec::new(),
+            unix: Vec::new(),
             roots: Vec::new(),
             shards: None,
             cores: Vec::new(),
@@ -112,6 +115,22 @@ impl Server {
             bound: Arc::default(),
             control: mpsc::channel(),
         }
+    }
+
+    /// A server for a Unix stream socket at this path (row V16), open to whom `mode` allows, as of a file: 0o600 for the
+    /// owner alone. Its peers are [`crate::Peer::Unix`].
+    ///
+    /// What a server that is gone left there is replaced; a server that still answers, or anything that is no socket, is an
+    /// error of [`Self::serve`]. All shards share the one queue of the path.
+    pub fn bind_unix(path: impl Into<PathBuf>, mode: u32) -> Self {
+        Self::on(Vec::new()).also_unix(path, mode)
+    }
+
+    /// Also listens on a Unix stream socket, as [`Self::bind_unix`].
+    #[must_use]
+    pub fn also_unix(mut self, path: impl Into<PathBuf>, mode: u32) -> Self {
+        self.unix.push((path.into(), mode));
+        self
     }
 
     /// Also listens here, if the machine has this address; its port 0 becomes that of the first address.
@@ -261,7 +280,7 @@ impl Server {
         let logs = OpenLogs::open(&self.logging)?;
         let shards = self.start(&bound, &logs, &Arc::new(factory))?;
         if self.banner {
-            print_banner(&bound);
+            print_banner(&bound, &self.unix);
         }
         self.bound.set(&bound);
         if let Some(signals) = signals {

@@ -66,10 +66,20 @@ impl Server {
         );
         let count = cores.len();
         let workers = Workers::new(self.workers);
+        let unix = self.listen_unix()?;
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
             let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
-            let plan = self.shard_plan(bound, core, config, count > 1, logs.sinks(), workers.clone());
+            let plan = ShardPlan {
+                core,
+                addresses: bound.to_vec(),
+                listen: ListenOptions { reuse_port: count > 1, backlog: BACKLOG, ..ListenOptions::default() },
+                unix: unix.iter().map(Listener::share).collect::<Result<_, _>>().map_err(Error::Start)?,
+                roots: self.roots.clone(),
+                sinks: logs.sinks(),
+                config,
+                workers: workers.clone(),
+            };
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
                 .name(format!("slipring-{number}"))
@@ -77,6 +87,14 @@ impl Server {
                 .map_err(Error::Start)?;
         }
         self.await_ready(count)
+    }
+
+    /// Binds each path once: shards share its queue.
+    fn listen_unix(&self) -> Result<Vec<Listener>, Error> {
+        let bind = |(path, mode): &(PathBuf, u32)| {
+            Listener::bind_unix(path, *mode, BACKLOG).map_err(|source| Error::ListenUnix { path: path.clone(), source })
+        };
+        self.unix.iter().map(bind).collect()
     }
 
     fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {
@@ -125,35 +143,17 @@ impl Server {
             if site.server_name.is_empty() {
                 site.server_name = first.ip().to_string();
             }
+        } else if let Some((path, _)) = self.unix.first().filter(|_| site.server_name.is_empty()) {
+            site.server_name = path.display().to_string();
         }
         ShardConfig {
             rules: self.rules.clone(),
             site,
             requests_max: self.requests_max,
             request_timeout: self.timeout.filter(|_| self.requests_max.is_some()),
-            listeners: bound.len() as u16,
+            listeners: (bound.len() + self.unix.len()) as u16,
             drain_timeout: self.drain_timeout,
             ..ShardConfig::new(connections_max)
-        }
-    }
-
-    fn shard_plan(
-        &self,
-        bound: &[SocketAddr],
-        core: Option<usize>,
-        config: ShardConfig,
-        reuse_port: bool,
-        sinks: Vec<Sink>,
-        workers: Workers,
-    ) -> ShardPlan {
-        ShardPlan {
-            core,
-            addresses: bound.to_vec(),
-            listen: ListenOptions { reuse_port, backlog: BACKLOG, ..ListenOptions::default() },
-            roots: self.roots.clone(),
-            sinks,
-            config,
-            workers,
         }
     }
 }
@@ -163,6 +163,8 @@ struct ShardPlan {
     core: Option<usize>,
     addresses: Vec<SocketAddr>,
     listen: ListenOptions,
+    /// This shard's shares of the listeners that have a path.
+    unix: Vec<Listener>,
     roots: Vec<PathBuf>,
     sinks: Vec<Sink>,
     config: ShardConfig,
@@ -208,6 +210,7 @@ impl ShardPlan {
         uring.workers = Some(self.workers);
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
+        uring.listeners.extend(self.unix);
         let ring = UringRing::new(uring)?;
         Ok(Shard::new(ring, self.config, Box::new(move || factory())))
     }

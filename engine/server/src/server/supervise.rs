@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -64,14 +65,17 @@ pub(super) fn post(shards: &[Mailbox], message: Message) {
     }
 }
 
-/// Python's line for each address (row X2).
-pub(super) fn print_banner(bound: &[SocketAddr]) {
+/// Python's line for each address (row X2), and one for each path.
+pub(super) fn print_banner(bound: &[SocketAddr], unix: &[(PathBuf, u32)]) {
     let mut out = io::stdout().lock();
     for address in bound {
         let (ip, port) = (address.ip(), address.port());
         let host = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
         // A closed standard output is no reason not to serve.
         let _ = writeln!(out, "Serving HTTP on {ip} port {port} (http://{host}:{port}/) ...");
+    }
+    for (path, _) in unix {
+        let _ = writeln!(out, "Serving HTTP on {} ...", path.display());
     }
     let _ = out.flush();
 }

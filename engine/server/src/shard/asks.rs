@@ -14,8 +14,8 @@ pub(super) enum Arrival {
     Opened(Result<(FileId, FileStat), FileError>),
     Read(Result<(Vec<u8>, FileStat), FileError>),
     Listed(Result<Box<Listing>, FileError>),
-    Over,
     Ran(Result<JobOutput, RunError>),
+    Over,
 }
 
 impl Arrival {
@@ -75,10 +75,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// Hands a job to the worker pool, with the request's body.
     fn start_job(&mut self, index: u32) {
         let now = self.ring.now();
+        let body = self.lend_body(index);
         let Some(entry) = self.table.get(index) else { return };
         let token = entry.token(OpKind::Run, index);
         let (Some(job), Some(open)) = (self.core.scratch.job.take(), &mut entry.ask) else { return };
-        let (task, result) = job.begin(std::mem::take(&mut open.held.body));
+        let (task, result) = job.begin(body);
         open.job = Some(result);
         entry.conn.begin_job(now, &self.core.rules);
         entry.in_flight += 1;
@@ -179,7 +180,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(mut open) = entry.ask.take() else { return };
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
-        let (asked, core) = (open.tag, &mut self.core);
+        let asked = open.tag;
+        let core = &mut self.core;
         core.scratch.connection = entry.state.take();
         let resumed = arrival.lend(|arrived| core.resume(entry.peer, &open.held, asked, arrived, &mut view, stage));
         entry.state = self.core.scratch.connection.take();
@@ -206,6 +208,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if self.table.get(index).and_then(|entry| entry.ask.as_ref()).is_none_or(|open| open.tag != asked) {
             self.followers.over(asked);
         }
+        self.release_spool(index);
         self.settle(index);
     }
 

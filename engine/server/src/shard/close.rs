@@ -76,9 +76,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(entry) = self.table.get(index) else { return };
         let close_file = entry.token(OpKind::CloseFile, index);
         let held = entry.conn.take_held();
+        if let Some(file) = entry.spool.take().and_then(|spool| spool.into_file()) {
+            self.ring.submit(close_file, Op::CloseFile { file });
+        }
+        let Some(entry) = self.table.get(index) else { return };
         let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
         if let Some(stream) = stream {
-            if let Some(file) = stream.version().and_then(|version| self.versions.end(version)) {
+            if let Some(file) = self.end_version(&stream) {
                 self.ring.submit(close_file, Op::CloseFile { file });
             }
             self.log_stream(&stream);
@@ -146,13 +150,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         match verdict {
             TimedOut::NotYet => self.arm_timer(index),
             TimedOut::Close(_) => self.begin_close(index, true),
-            TimedOut::Answer408(_) => self.answer_timeout(index),
+            TimedOut::Answer408(_) => self.answer_unasked(index, 408),
             TimedOut::Abort(_) if entry.end == End::Lingering => self.teardown(index),
             TimedOut::Abort(_) => self.abort(index),
         }
     }
 
-    fn answer_timeout(&mut self, index: u32) {
+    /// Answers a request that will not be whole, then closes.
+    pub(super) fn answer_unasked(&mut self, index: u32, status: u16) {
         let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
         if entry.slot.is_none() {
@@ -166,7 +171,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let held = entry.conn.take_held();
         entry.conn.begin_timeout_answer(now, &self.core.rules);
         let stage = &mut self.stages[slot.number()];
-        self.core.time_out(entry.peer, &mut self.ring.fill(slot), stage);
+        self.core.answer_unasked(entry.peer, status, &mut self.ring.fill(slot), stage);
         entry.end = End::AfterSend { linger: true };
         if let Some(held) = held {
             self.core.give_held(held);

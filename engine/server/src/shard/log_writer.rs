@@ -299,7 +299,8 @@ fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// A buffer filled so far is written without waiting longer.
-const FLUSH_BYTES: usize = 32 * 1024;
+/// A buffer filled so far is written without waiting longer: each write of a file wakes a thread of the kernel's, so that
+/// fewer and larger ones cost less.
+const FLUSH_BYTES: usize = 60 * 1024;
 /// How long a sink that refused a write is left alone.
 const RETRY_DELAY: Duration = Duration::from_millis(250);

@@ -117,10 +117,13 @@ impl Logs {
     ) {
         for staged in Records(stage) {
             match staged {
-                Staged::Access(record, texts) => {
-                    self.line.clear();
-                    self.format.write(&mut self.line, &record, texts, left, at);
-                    self.append_access(ring, at.now, metrics);
+                Staged::Access(sending, begun) => {
+                    let line = self.format.finish(&mut self.line, begun, &sending, left, at);
+                    if self.access.append(ring, at.now, line) {
+                        metrics.log_lines += 1;
+                    } else {
+                        self.lost(1, metrics);
+                    }
                 }
                 Staged::Message(peer, text) => self.message(ring, peer, text, at, metrics),
             }

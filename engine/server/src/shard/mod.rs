@@ -16,6 +16,7 @@ mod logs;
 mod mailbox;
 mod receive;
 mod send;
+mod spool;
 mod stream;
 mod table;
 mod versions;
@@ -294,6 +295,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.landed(index);
                 self.on_listed(index, result);
             }
+            Outcome::Spooled(result) => {
+                self.landed(index);
+                self.on_spooled(index, result);
+            }
+            Outcome::Stored(result, transfer) => {
+                self.landed(index);
+                self.on_stored(index, result, transfer);
+            }
             Outcome::Ran(result) => {
                 self.landed(index);
                 self.on_ran(index, result);
@@ -308,8 +317,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Outcome::Cancelled(_) | Outcome::Connected(_) => {}
             Outcome::Discarded(_)
             | Outcome::PostFailed(_)
-            | Outcome::Spooled(_)
-            | Outcome::Stored(..)
             | Outcome::Spawned(_)
             | Outcome::Exited(_)
             | Outcome::PipeRead(..)

@@ -190,6 +190,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 }
                 self.make_ready(index);
             }
+            Stop::Spill => self.spill(index),
             Stop::Ask(ask, tag, held) => self.open_ask(index, ask, tag, held),
             Stop::Body(out) => self.start_body(index, out),
             Stop::Close { linger } => {
@@ -199,6 +200,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.drop_inbound(index);
             }
         }
+        self.release_spool(index);
         self.settle(index);
     }
 

@@ -145,6 +145,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
             return;
         }
+        if entry.is_storing() && entry.end == End::Open {
+            // The rest of the body may be here already, so that even a half-close changes nothing.
+            return;
+        }
         if let Some(stream) = &entry.stream {
             if entry.end == End::Cancelling {
                 self.finish_teardown(index);

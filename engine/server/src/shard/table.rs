@@ -6,6 +6,7 @@ use slab::Slab;
 use slipring_ring::{Deadline, FileId, OpKind, OpToken, Peer, SendSlot, Socket};
 
 use super::asks::Arrival;
+use super::spool::Spool;
 use super::stream::Stream;
 use super::wheel::{Link, Links};
 use crate::conn::{Conn, Held};
@@ -43,6 +44,8 @@ pub(super) struct Entry {
     pub(super) unturned: bool,
     /// The request whose handler waits.
     pub(super) ask: Option<OpenAsk>,
+    /// The body that is being stored, or was.
+    pub(super) spool: Option<Box<Spool>>,
     /// The body that is being sent.
     pub(super) stream: Option<Box<Stream>>,
     /// What the handler keeps for this connection.
@@ -99,7 +102,14 @@ impl Entry {
     /// Whether another request can be taken now.
     #[inline]
     pub(super) fn can_consume(&self) -> bool {
-        !self.sending && self.ask.is_none() && self.stream.is_none() && self.end == End::Open
+        let waits = self.sending || self.ask.is_some() || self.stream.is_some();
+        !waits && self.end == End::Open && !self.is_storing()
+    }
+
+    /// Whether a piece of a body is on its way into its spool.
+    #[inline]
+    pub(super) fn is_storing(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| spool.is_busy())
     }
 
     /// Bytes that wait to be consumed.
@@ -197,6 +207,7 @@ impl Entry {
             inbound_at: 0,
             unturned: false,
             ask: None,
+            spool: None,
             stream: None,
             state: None,
         }

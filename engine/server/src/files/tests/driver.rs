@@ -126,8 +126,8 @@ impl Driver {
                 }
                 Arrival::Read(self.read(file, offset, len).and_then(|bytes| Ok((bytes, self.ring.measure(file)?))))
             }
-            Ask::After { .. } => panic!("one exchange at a time follows nobody"),
             Ask::Job => unreachable!("files are no jobs"),
+            Ask::After { .. } => panic!("one exchange at a time follows nobody"),
             Ask::List { file } => {
                 let Outcome::Listed(listed) = self.run(OpKind::List, Op::List { file }) else { panic!() };
                 Arrival::Listed(listed)

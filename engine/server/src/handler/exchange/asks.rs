@@ -32,15 +32,6 @@ impl Exchange<'_> {
         Ok(Answered(Waits::Ask(Ask::List { file }, tag)))
     }
 
-    /// Waits until no exchange of this shard has an ask with the tag `other` open; one must be open now. The handler
-    /// sees to it that no two exchanges wait for each other.
-    ///
-    /// # Errors
-    /// Never; a `Reply` for the end of a function.
-    pub fn ask_after(&mut self, tag: u32, other: u32) -> Reply {
-        Ok(Answered(Waits::Ask(Ask::After { tag: other }, tag)))
-    }
-
     /// Asks for work that may block; it runs in the worker pool, while the shard serves others.
     /// [`crate::Handler::resume`] goes on with what `work` returned ([`crate::Arrived::output`]).
     ///
@@ -52,5 +43,14 @@ impl Exchange<'_> {
     pub fn ask_job<T: Send + 'static>(&mut self, tag: u32, work: impl FnOnce(&mut Job) -> T + Send + 'static) -> Reply {
         self.scratch.job = Some(PlannedJob::new(work));
         Ok(Answered(Waits::Ask(Ask::Job, tag)))
+    }
+
+    /// Waits until no exchange of this shard has an ask with the tag `other` open; one must be open now. The handler
+    /// sees to it that no two exchanges wait for each other.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_after(&mut self, tag: u32, other: u32) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::After { tag: other }, tag)))
     }
 }

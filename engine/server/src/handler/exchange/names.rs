@@ -10,7 +10,7 @@ use super::Exchange;
 use crate::handler::MessageKind;
 use crate::log::CacheUse;
 
-impl Exchange<'_> {
+impl<'a> Exchange<'a> {
     /// Logs that a request cannot be fulfilled (row S53).
     pub fn log_error(&mut self, message: fmt::Arguments<'_>) {
         self.note_message(MessageKind::Error, message);
@@ -51,7 +51,7 @@ impl Exchange<'_> {
     }
 
     /// The value of `Server` (row S65).
-    pub fn version_string(&self) -> &str {
+    pub fn version_string(&self) -> &'a str {
         &self.site.version_string
     }
 

@@ -1,6 +1,6 @@
 //! What was asked: BaseHTTPServer's instance variables.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use slipring_ring::{Instant, Peer};
 use slipring_wire::request::RequestHead;
@@ -88,13 +88,26 @@ impl<'a> Exchange<'a> {
     }
 
     /// The body, positioned at its start; it ends where the body ends (row S41).
+    ///
+    /// Reading it never blocks: a body that lies in a spool gives an error here, and is read inside a job
+    /// ([`crate::Job::rfile`]).
     pub fn rfile(&self) -> impl Read + use<'a> {
+        if self.scratch.spooled > 0 { Body::Spooled } else { Body::Memory(self.request.body) }
+    }
+
+    /// The body, whole; empty if it lies in a spool.
+    pub fn body(&self) -> &'a [u8] {
         self.request.body
     }
 
-    /// The body, whole.
-    pub fn body(&self) -> &'a [u8] {
-        self.request.body
+    /// Bytes of the body, wherever it lies.
+    pub fn body_len(&self) -> u64 {
+        self.scratch.spooled.max(self.request.body.len() as u64)
+    }
+
+    /// Whether the body lies in a spool ([`crate::Admit::Spool`]).
+    pub fn is_spooled(&self) -> bool {
+        self.scratch.spooled > 0
     }
 
     /// The monotonic time of this tick.
@@ -106,5 +119,20 @@ impl<'a> Exchange<'a> {
     /// Whole seconds since 1970-01-01, of this tick.
     pub fn now_s(&self) -> u64 {
         self.scratch.wall.secs
+    }
+}
+
+/// A body, as far as it can be read without blocking.
+enum Body<'a> {
+    Memory(&'a [u8]),
+    Spooled,
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, place: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(bytes) => bytes.read(place),
+            Self::Spooled => Err(io::Error::other("the body lies in a spool: it is read inside a job")),
+        }
     }
 }

@@ -47,6 +47,7 @@ impl<H: Handler> Core<H> {
         stage: &mut Vec<u8>,
     ) -> Resumed {
         self.parse_held(held);
+        self.scratch.spooled = held.spooled;
         let answer = self.run(peer, &held.head, &held.body, held.unread, slot, stage, |handler, _, x| {
             handler.resume(x, tag, arrived)
         });
@@ -81,6 +82,7 @@ impl<H: Handler> Core<H> {
         let mut failed = None;
         match catch_unwind(AssertUnwindSafe(|| act(handler, commands, &mut x))) {
             Ok(Ok(Answered(Waits::Ask(ask, tag)))) => {
+                self.scratch.spooled = 0;
                 self.stage_messages(peer, stage);
                 return Answer::Waits(ask, tag);
             }
@@ -88,6 +90,7 @@ impl<H: Handler> Core<H> {
             other => failed = Some(fail(&mut x, other)),
         }
         let ending = x.into_ending();
+        self.scratch.spooled = 0;
         if let Some(failed) = failed {
             self.after_failure(peer, bytes, body, failed);
         }

@@ -26,6 +26,7 @@ impl<H: Handler> Core<H> {
         let keep = match admit {
             Admit::Discard => Keep::Nothing,
             Admit::Memory(max) => Keep::Memory(max),
+            Admit::Spool(max) => Keep::Spool(max),
             Admit::Reject(status) => {
                 self.refuse(peer, bytes, status, slot, stage);
                 return Step::Stop(bytes.len(), Stop::Close { linger: true });
@@ -63,12 +64,16 @@ impl<H: Handler> Core<H> {
     ) -> Step {
         match conn.poll_body(now, rest, &self.rules) {
             BodyStep::More { consumed } => Step::Stop(consumed, Stop::Input),
+            BodyStep::Spill { consumed } => Step::Stop(consumed, Stop::Spill),
             BodyStep::Complete { consumed } => {
                 let held = conn.take_held().unwrap_or_default();
+                let spooled = held.spooled > 0;
                 match self.answer_held(peer, held, false, consumed, slot, stage) {
                     Step::Stop(bytes, Stop::Close { linger }) => {
                         Step::Stop(bytes, Stop::Close { linger: linger || rest.len() > consumed })
                     }
+                    // The spool is let go between two turns.
+                    Step::Next(bytes) if spooled => Step::Stop(bytes, Stop::Room),
                     step => step,
                 }
             }
@@ -98,6 +103,7 @@ impl<H: Handler> Core<H> {
     ) -> Step {
         held.unread = unread;
         self.parse_held(&held);
+        self.scratch.spooled = held.spooled;
         match self.answer(peer, &held.head, &held.body, unread, slot, stage) {
             Answer::InSlot { close } => {
                 self.give_held(held);

@@ -5,7 +5,7 @@ use slipring_ring::Peer;
 use super::Core;
 use crate::conn::Held;
 use crate::handler::{Ending, Handler, LogMessage, MessageKind};
-use crate::log::{AccessRecord, Asked, stage_message};
+use crate::log::{AccessRecord, Asked, Sending, stage_message};
 
 /// What an answer consists of.
 #[derive(Clone, Copy)]
@@ -81,16 +81,8 @@ impl<H: Handler> Core<H> {
     fn stage_access(&self, peer: Peer, asked: Asked<'_>, written: Written, stage: &mut Vec<u8>) {
         let Some(format) = &self.format else { return };
         let Written { status, start, head_bytes, body_bytes } = written;
-        let record = AccessRecord {
-            peer,
-            begun: self.begun,
-            first_byte: None,
-            start,
-            head_bytes,
-            body_bytes,
-            status,
-            cache: self.scratch.cache,
-        };
-        record.stage(format, asked, stage);
+        let sending = Sending { begun: self.begun, first_byte: None, start, head_bytes, body_bytes };
+        let record = AccessRecord { peer, status, cache: self.scratch.cache, sending };
+        record.stage(format, asked, &self.scratch.date, stage);
     }
 }

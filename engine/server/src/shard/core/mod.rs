@@ -56,6 +56,8 @@ pub(super) enum Stop {
     Room,
     /// It was the others' turn.
     Budget,
+    /// A piece of a body has to be stored before more of it is taken.
+    Spill,
     /// A handler waits; its request is held.
     Ask(Ask, u32, Held),
     /// An answer goes on outside the slot.

@@ -46,10 +46,16 @@ impl<H: Handler> Core<H> {
         self.answer_blank(peer, Asker::Head(bytes), status, (None, None), slot, stage);
     }
 
-    /// Answers a request that did not come in time.
-    pub(in crate::shard) fn time_out(&mut self, peer: Peer, slot: &mut SlotBytes<'_>, stage: &mut Vec<u8>) {
+    /// Answers a request that did not come in time, or cannot be taken.
+    pub(in crate::shard) fn answer_unasked(
+        &mut self,
+        peer: Peer,
+        status: u16,
+        slot: &mut SlotBytes<'_>,
+        stage: &mut Vec<u8>,
+    ) {
         self.begun = self.scratch.now;
-        self.answer_blank(peer, Asker::Line(b""), 408, (None, None), slot, stage);
+        self.answer_blank(peer, Asker::Line(b""), status, (None, None), slot, stage);
     }
 
     /// Answers with message and explanation, or the status' own. What asks by HEAD gets no page (row R1).

@@ -25,6 +25,7 @@ impl FileSource {
         Self { file, stat, next: range.start, end: range.end }
     }
 
+    /// What the file was when the stream began.
     pub(super) fn version(&self) -> &FileStat {
         &self.stat
     }

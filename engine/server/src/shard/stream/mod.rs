@@ -8,7 +8,7 @@ mod pull;
 
 use std::time::Duration;
 
-use slipring_ring::{FileStat, Instant, Op, OpKind, Ring, SendError, Transfer};
+use slipring_ring::{FileId, FileStat, Instant, Op, OpKind, Ring, SendError, Transfer};
 
 use super::table::End;
 use super::{Shard, moment};
@@ -66,8 +66,8 @@ impl Stream {
         self.begun
     }
 
-    /// The version of a file that it was a stream of, to be told to [`Versions`](super::versions::Versions) at its end.
-    pub(super) fn version(&self) -> Option<&FileStat> {
+    /// What its file was when it began; `None` if it is of none.
+    fn version(&self) -> Option<&FileStat> {
         match &self.source {
             Source::File(source) => Some(source.version()),
             Source::Pull(_) => None,
@@ -144,7 +144,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn serve_waiting_streams(&mut self) {
         for _ in 0..self.streams_waiting.len() {
             let Some(index) = self.streams_waiting.pop_front() else { return };
-            if self.retry_read(index) {
+            if self.retry_read(index) || self.retry_store(index) {
                 continue;
             }
             let waits = self.table.get(index).is_some_and(|e| e.stream.as_ref().is_some_and(|s| s.waiting));
@@ -236,6 +236,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// A stream lets its file go: what has to be closed, if it was the last that read it.
+    pub(super) fn end_version(&mut self, stream: &Stream) -> Option<FileId> {
+        stream.version().and_then(|version| self.versions.end(version))
+    }
+
     /// A stream ended, as far as it got.
     pub(super) fn log_stream(&mut self, stream: &Stream) {
         let at = moment(&self.core.scratch);
@@ -249,7 +254,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(linger) = stream.close {
             entry.end = End::AfterSend { linger };
         }
-        if let Some(file) = stream.version().and_then(|version| self.versions.end(version)) {
+        if let Some(file) = self.end_version(&stream) {
             self.ring.submit(token, Op::CloseFile { file });
         }
         self.log_stream(&stream);

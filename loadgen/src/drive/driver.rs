@@ -186,6 +186,8 @@ impl<'a, R: Ring> Driver<'a, R> {
     fn measure(&mut self, home: &mut DriverRecord, planned: u64) -> Result<(), RingLost> {
         self.enter(Phase::Measure);
         let watch = self.watched.begin();
+        // What reading takes is not part of the phase.
+        self.tick(Some(Deadline::at(Instant::ORIGIN)))?;
         let thread = ThreadTime::of_this();
         home.backlog_at_start = self.core.begin_measure(self.index);
         let start = self.core.now;

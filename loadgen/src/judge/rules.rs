@@ -121,10 +121,11 @@ pub(super) fn short_share(run: &RunRecord) -> f64 {
     (1.0 - share(in_time, requests.due) / stretch).max(0.0)
 }
 
-/// The part of it that lag explains: how far behind the generator was at the end, though connections were free.
+/// The part of it that lag explains: a generator that stood still for so long, though connections were free, has that
+/// much to make up for; the queue behind it then keeps the connections busy and is no lag any more.
 pub(super) fn own_short_share(run: &RunRecord) -> f64 {
-    let behind_ns = run.record.series.intervals.last().map_or(0, |interval| interval.lag_max_ns);
-    share(behind_ns, run.measured_ns).min(short_share(run))
+    let still_ns = run.record.lag.max().ns().unwrap_or(0);
+    share(still_ns, run.measured_ns).min(short_share(run))
 }
 
 fn share(part: u64, of: u64) -> f64 {

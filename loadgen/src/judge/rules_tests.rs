@@ -76,11 +76,11 @@ fn generator_saturated() {
 
 #[test]
 fn rate_short() {
-    // How many left late, and how far the generator was behind in the last interval; the lag's own p99 stays low.
+    // How many left late, and the longest lag; the lag's own p99 stays low.
     let short = |late: u64, behind_ms: u64| {
         move |run: &mut RunRecord| {
             run.record.requests.sent_late = late;
-            run.record.series.intervals[0].lag_max_ns = behind_ms * 1_000_000;
+            run.record.lag.record(behind_ms * 1_000_000, 1);
         }
     };
     check(ReasonCode::RateShort, None, short(18, 20));

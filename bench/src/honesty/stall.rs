@@ -93,11 +93,7 @@ pub(super) fn run(options: &Options) -> Result<(), HonestyError> {
 fn others(options: &Options) -> Result<(), HonestyError> {
     let (seconds, each) = (RUN.as_secs(), RATE / f64::from(CONNECTIONS));
     let calls = [
-        (
-            "hey",
-            format!("-c {CONNECTIONS} -q {each} -z {seconds}s -disable-compression -H Accept:"),
-            "99% in|Slowest|Average",
-        ),
+        ("hey", format!("-c {CONNECTIONS} -q {each} -z {seconds}s"), "99% in|Slowest|Average"),
         (
             "h2load",
             format!("--h1 -t 1 -c {CONNECTIONS} --rps {each} -D {seconds}"),

@@ -50,6 +50,8 @@ pub enum OpKind {
     ReadPipe,
     /// Write into a pipe.
     WritePipe,
+    /// Wait until a pipe is ready.
+    PollPipe,
     /// Close an end of a pipe.
     ClosePipe,
     /// Another thread woke the ring.
@@ -58,7 +60,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 26;
 
     /// Every kind, in the order of its number.
     pub const ALL: [OpKind; Self::COUNT] = [
@@ -85,6 +87,7 @@ impl OpKind {
         OpKind::Reap,
         OpKind::ReadPipe,
         OpKind::WritePipe,
+        OpKind::PollPipe,
         OpKind::ClosePipe,
         OpKind::Wake,
     ];

@@ -29,6 +29,7 @@ impl Kernel {
             Work::Discard { socket, len } => self.discard(world, op, socket, len),
             Work::ReadPipe { pipe, .. } => self.read_pipe(world, op, pipe),
             Work::WritePipe { pipe, .. } => self.write_pipe(world, op, pipe),
+            Work::PollPipe { .. } => self.deliver(world, op, Outcome::PipeReady(Ok(())), true),
             Work::AwaitExit { child } => self.await_exit(world, op, child),
             Work::Poll { socket } => self.poll(world, op, socket),
             _ => self.carry_out(world, op),
@@ -282,6 +283,7 @@ impl Kernel {
                 self.transfers.landed(&transfer);
                 Outcome::PipeWritten(Err(PipeError::Cancelled), transfer)
             }
+            Work::PollPipe { .. } => Outcome::PipeReady(Err(PipeError::Cancelled)),
             Work::Reap { .. }
             | Work::ClosePipe { .. }
             | Work::Shutdown { .. }
@@ -391,6 +393,7 @@ pub(super) fn digest(completion: &Completion) -> u64 {
         Outcome::Discarded(result) => ValueHasher::of(result),
         Outcome::Spawned(result) => ValueHasher::of(result),
         Outcome::Exited(result) => ValueHasher::of(result),
+        Outcome::PipeReady(result) => ValueHasher::of(result),
         Outcome::PipeRead(result, _) | Outcome::PipeWritten(result, _) => ValueHasher::of(result),
         Outcome::Woken => 1,
     };

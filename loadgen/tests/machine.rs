@@ -135,7 +135,9 @@ fn connections(burner: &Burner) -> Vec<TcpStream> {
     let connect = || TcpStream::connect(burner.address).expect("it listens");
     let mut streams: Vec<TcpStream> = (0..WORKERS).map(|_| connect()).collect();
     // Each worker has a connection now, and has started up.
-    streams.iter_mut().for_each(|stream| request(stream, 1));
+    for stream in &mut streams {
+        request(stream, 1);
+    }
     streams
 }
 
@@ -153,7 +155,9 @@ fn check_workers(mode: &str) {
     let mut streams = connections(&burner);
     let watch = Watch::begin(Some(&burner.target()));
     thread::scope(|scope| {
-        streams.iter_mut().for_each(|stream| drop(scope.spawn(|| request(stream, EACH))));
+        for stream in &mut streams {
+            scope.spawn(|| request(stream, EACH));
+        }
     });
     let requests = EACH * WORKERS as u64;
     let (used, environment) = watch.end().spent_on(requests);

@@ -173,5 +173,4 @@ fn is_time(value: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "hints_tests.rs"]
 mod tests;

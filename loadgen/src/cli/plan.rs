@@ -149,5 +149,4 @@ fn unusable(path: &Path, why: &str) -> Failure {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -278,5 +278,4 @@ fn trimmed(percent: f64) -> String {
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
 mod tests;

@@ -1,3 +1,5 @@
+//! Flags become a plan.
+
 use clap::{Args as _, CommandFactory as _, FromArgMatches as _};
 
 use super::super::options::Words;

@@ -1,8 +1,9 @@
 //! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `logging` what the
-//! access log costs.
+//! access log costs, `jobs` what blocking work costs those who do not block.
 #![forbid(unsafe_code)]
 
 mod cost;
+mod jobs;
 mod logging;
 mod null;
 
@@ -26,6 +27,8 @@ enum Command {
     Cost(cost::Options),
     /// Measure what the access log costs: slipring without it and with it, interleaved
     Logging(logging::Options),
+    /// Measure fast requests while others sleep in the worker pool, and without them
+    Jobs(jobs::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let failed = match Options::parse().command {
         Command::Null(options) => null::run(&options).err().map(|error| error.to_string()),
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
+        Command::Jobs(options) => jobs::run(&options).err().map(|error| error.to_string()),
         Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
     };
     let Some(message) = failed else { return ExitCode::SUCCESS };

@@ -142,7 +142,7 @@ fn print(options: &Options, rounds: &[[Sample; 2]]) {
     let word = match found.verdict(RATIO_MAX) {
         Verdict::Met => "met",
         Verdict::Missed => "missed",
-        _ => "open",
+        Verdict::Open => "open",
     };
     println!(
         "  p99 beside / alone {:.2} ({:.2} to {:.2}, {:.1}% coverage) {word} (at most {RATIO_MAX})",

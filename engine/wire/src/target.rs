@@ -259,6 +259,23 @@ pub fn normalize<'a>(target: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Norma
     Ok(NormalPath { path: scratch, query, directory, changed, hidden: is_hidden(scratch) })
 }
 
+/// The path of a target without its first slash, if that is its normal form already: no segment is empty or begins with a
+/// dot, and nothing is escaped. One that names a directory keeps its last slash. `None` says nothing about the target.
+#[inline]
+pub fn plain_path(target: &[u8]) -> Option<&[u8]> {
+    let (&b'/', raw) = target.split_first()? else { return None };
+    let mut before = b'/';
+    for (at, &byte) in raw.iter().enumerate() {
+        match byte {
+            b'%' => return None,
+            b'/' | b'.' if before == b'/' => return None,
+            b'?' => return Some(&raw[..at]),
+            _ => before = byte,
+        }
+    }
+    Some(raw)
+}
+
 /// True when no segment is empty or begins with a dot, and nothing is escaped.
 fn is_plain(raw: &[u8]) -> bool {
     let mut before = b'/';

@@ -35,7 +35,8 @@ pub fn compare(python: &[Answer], ours: &[Answer], used: &mut BTreeSet<String>) 
     Outcome::Differs { why: whys.join("; "), statuses: statuses(ours) }
 }
 
-fn statuses(answers: &[Answer]) -> String {
+/// The statuses of answers, in order; `nothing` if there is none.
+pub fn statuses(answers: &[Answer]) -> String {
     match answers {
         [] => "nothing".into(),
         answers => answers.iter().map(Answer::status).collect::<Vec<_>>().join(" "),

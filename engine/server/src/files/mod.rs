@@ -17,7 +17,7 @@ mod tests;
 use std::time::Duration;
 
 use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, RootId};
-use slipring_wire::target::{NormalPath, TargetError, normalize};
+use slipring_wire::target::{NormalPath, TargetError, normalize, plain_path};
 
 use crate::handler::{Arrived, Commands, Exchange, Handler, Reply};
 use crate::log::CacheUse;
@@ -127,6 +127,14 @@ impl FileHandler {
     /// When the exchange was answered already.
     #[inline]
     pub fn do_get(&mut self, x: &mut Exchange) -> Reply {
+        // Most targets are their own key: a hit copies nothing of them.
+        let target = x.head().path_and_query(x.head_bytes());
+        if let Some(path) = plain_path(target)
+            && let Some(entry) =
+                self.cache.find(if path.is_empty() { b"/" } else { path }, x.now(), self.options.revalidate)
+        {
+            return answer::cached(x, entry);
+        }
         self.begin(x, 0)
     }
 

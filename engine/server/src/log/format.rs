@@ -16,6 +16,8 @@ pub struct Format {
     pub(super) parts: Vec<Part>,
     /// What only the sending can tell, in the order of its places in the line.
     pub(super) holes: Vec<(Late, Style)>,
+    /// All of that can be guessed: nearly every answer leaves whole, in the second in which it was made.
+    pub(super) guessable: bool,
     /// Whether queries are shown.
     pub(super) query: bool,
     pub(super) client: Client,
@@ -215,7 +217,7 @@ impl Format {
     }
 
     fn empty() -> Self {
-        Self { parts: Vec::new(), holes: Vec::new(), query: true, client: Client::Full }
+        Self { parts: Vec::new(), holes: Vec::new(), guessable: true, query: true, client: Client::Full }
     }
 
     fn built_in(template: &str) -> Self {
@@ -277,6 +279,7 @@ impl Format {
             _ => None,
         };
         self.holes.extend(late.map(|late| (late, style)));
+        self.guessable &= !matches!(late, Some(Late::Rfc3339 | Late::Us | Late::FirstByteUs));
         let part = match name {
             _ if late.is_some() => Part::Hole,
             "client" => Part::Client(style),

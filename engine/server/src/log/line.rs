@@ -41,11 +41,21 @@ pub struct Moment<'a> {
 }
 
 impl Format {
-    /// Appends what is known of a line before its answer leaves, and notes at `holes_at` where the holes are.
+    /// Appends what is known of a line before its answer leaves, and notes at `holes_at` where the holes are. If all of
+    /// them can be guessed, they are filled with what is true of an answer that leaves whole and in this second.
     #[inline]
-    pub(super) fn begin(&self, stage: &mut Vec<u8>, holes_at: usize, record: &AccessRecord, asked: Asked<'_>) {
+    pub(super) fn begin(
+        &self,
+        stage: &mut Vec<u8>,
+        holes_at: usize,
+        record: &AccessRecord,
+        asked: Asked<'_>,
+        date: &DateCache,
+    ) {
         let start = stage.len();
-        let mut hole_at = holes_at;
+        let mut holes = self.holes.iter().zip((holes_at..).step_by(HOLE));
+        let guess = Outcome::whole(&record.sending);
+        let at = Moment { now: record.sending.begun, wall: Wall::default(), date };
         for part in &self.parts {
             match part {
                 Part::Literal(text) => text.append_to(stage),
@@ -61,27 +71,44 @@ impl Format {
                     None => stage.extend_from_slice(nothing(*style)),
                 },
                 Part::Hole => {
-                    let place = (stage.len() - start) as u32;
-                    stage[hole_at..hole_at + HOLE].copy_from_slice(&place.to_le_bytes());
-                    hole_at += HOLE;
+                    let Some((&(late, style), hole_at)) = holes.next() else { continue };
+                    let from = (stage.len() - start) as u32;
+                    if self.guessable {
+                        fill(stage, late, style, &record.sending, &guess, at);
+                    }
+                    let to = (stage.len() - start) as u32;
+                    stage[hole_at..hole_at + 4].copy_from_slice(&from.to_le_bytes());
+                    stage[hole_at + 4..hole_at + HOLE].copy_from_slice(&to.to_le_bytes());
                 }
             }
         }
     }
 
-    /// Appends a whole line: what was begun, with its holes filled.
+    /// The whole line: as it was begun if the guess came true, else made in `line`, with its holes filled.
     #[inline]
-    pub fn finish(&self, line: &mut Vec<u8>, begun: Unfinished<'_>, sending: &Sending, left: Left, at: Moment<'_>) {
-        let outcome = Outcome::of(sending, left, at.now);
-        let (holes, text) = begun.0.split_at(HOLE * self.holes.len());
-        let mut from = 0;
-        for (place, &(late, style)) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
-            let to = u32::from_le_bytes(*place) as usize;
-            line.extend_from_slice(&text[from..to]);
-            fill(line, late, style, sending, &outcome, at);
-            from = to;
+    pub fn finish<'a>(
+        &self,
+        line: &'a mut Vec<u8>,
+        begun: Unfinished<'a>,
+        sending: &Sending,
+        left: Left,
+        at: Moment<'_>,
+    ) -> &'a [u8] {
+        let (holes, text) = begun.line.split_at(HOLE * self.holes.len());
+        if begun.guessed == at.date.secs() && left.is_whole(sending) {
+            return text;
         }
-        line.extend_from_slice(&text[from..]);
+        line.clear();
+        let outcome = Outcome::of(sending, left, at.now);
+        let mut behind = 0;
+        for (hole, &(late, style)) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
+            let both = u64::from_le_bytes(*hole);
+            line.extend_from_slice(&text[behind..both as u32 as usize]);
+            fill(line, late, style, sending, &outcome, at);
+            behind = (both >> 32) as usize;
+        }
+        line.extend_from_slice(&text[behind..]);
+        line
     }
 
     #[inline]
@@ -132,6 +159,18 @@ impl Format {
     }
 }
 
+impl Left {
+    /// Whether all of an answer of known length left.
+    #[inline]
+    fn is_whole(self, sending: &Sending) -> bool {
+        match self {
+            Self::Sent(bytes) => bytes >= u64::from(sending.start) + u64::from(sending.head_bytes) + sending.body_bytes,
+            Self::Body(bytes) => bytes >= sending.body_bytes,
+            Self::Open { .. } => false,
+        }
+    }
+}
+
 /// What became of an answer.
 struct Outcome {
     body_bytes: u64,
@@ -141,6 +180,13 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// All of it left.
+    #[inline]
+    fn whole(sending: &Sending) -> Self {
+        let wire_bytes = u64::from(sending.head_bytes) + sending.body_bytes;
+        Self { body_bytes: sending.body_bytes, wire_bytes, first_byte: None, aborted: false }
+    }
+
     #[inline]
     fn of(sending: &Sending, left: Left, now: Instant) -> Self {
         let head = u64::from(sending.head_bytes);

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use slipring_ring::{Instant, Peer};
+use slipring_wire::date::DateCache;
 use slipring_wire::field::KnownField;
 use slipring_wire::request::RequestHead;
 
@@ -81,13 +82,13 @@ pub struct Asked<'a> {
 impl AccessRecord {
     /// Appends the record to `stage`: its line in this format, with holes where only the sending can tell.
     #[inline]
-    pub fn stage(&self, format: &Format, asked: Asked<'_>, stage: &mut Vec<u8>) {
+    pub fn stage(&self, format: &Format, asked: Asked<'_>, date: &DateCache, stage: &mut Vec<u8>) {
         stage.reserve(RECORD_BYTES);
         let at = stage.len();
-        stage.extend_from_slice(&self.sending.encode());
+        stage.extend_from_slice(&self.sending.encode(if format.guessable { date.secs() } else { UNGUESSED }));
         let holes_at = stage.len();
         stage.resize(holes_at + HOLE * format.holes.len(), 0);
-        format.begin(stage, holes_at, self, asked);
+        format.begin(stage, holes_at, self, asked, date);
         let len = (stage.len() - at) as u32;
         stage[at..at + 4].copy_from_slice(&len.to_le_bytes());
     }
@@ -95,7 +96,7 @@ impl AccessRecord {
 
 impl Sending {
     #[inline]
-    fn encode(&self) -> [u8; FIXED] {
+    fn encode(&self, guessed: u64) -> [u8; FIXED] {
         let mut bytes = [0; FIXED];
         bytes[4] = ACCESS;
         bytes[5..13].copy_from_slice(&self.first_byte.map_or(0, Instant::nanos).to_le_bytes());
@@ -103,6 +104,7 @@ impl Sending {
         bytes[21..25].copy_from_slice(&self.start.to_le_bytes());
         bytes[25..29].copy_from_slice(&self.head_bytes.to_le_bytes());
         bytes[29..37].copy_from_slice(&self.body_bytes.to_le_bytes());
+        bytes[37..45].copy_from_slice(&guessed.to_le_bytes());
         bytes
     }
 
@@ -157,9 +159,13 @@ pub enum Staged<'a> {
     Message(Peer, &'a [u8]),
 }
 
-/// A line with holes: where they are, and the text around them.
+/// A line with holes: where they are, and the text with what was guessed for them.
 #[derive(Clone, Copy, Debug)]
-pub struct Unfinished<'a>(pub(super) &'a [u8]);
+pub struct Unfinished<'a> {
+    /// The second for which the holes were filled by guess.
+    pub(super) guessed: u64,
+    pub(super) line: &'a [u8],
+}
 
 /// The records of a stage, in order.
 #[derive(Debug)]
@@ -175,8 +181,9 @@ impl<'a> Iterator for Records<'a> {
         self.0 = rest;
         let (&kind, mut bytes) = record.get(4..)?.split_first()?;
         if kind == ACCESS {
-            let (sending, line) = Sending::decode(bytes)?;
-            return Some(Staged::Access(sending, Unfinished(line)));
+            let (sending, mut line) = Sending::decode(bytes)?;
+            let guessed = u64::from_le_bytes(take(&mut line)?);
+            return Some(Staged::Access(sending, Unfinished { guessed, line }));
         }
         let peer = decode_peer(take(&mut bytes)?);
         Some(Staged::Message(peer, bytes))
@@ -253,9 +260,11 @@ const MESSAGE: u8 = 1;
 /// Bytes of a peer.
 const PEER: usize = 19;
 /// Bytes of a record of a request before its holes.
-const FIXED: usize = 37;
-/// Bytes that say where a hole is.
-pub(super) const HOLE: usize = 4;
+const FIXED: usize = 45;
+/// Bytes that say where a hole begins and ends.
+pub(super) const HOLE: usize = 8;
+/// No second: the holes are empty.
+pub(super) const UNGUESSED: u64 = u64::MAX;
 /// Memory for a usual record is asked for at once.
 const RECORD_BYTES: usize = 1024;
 /// Bytes of a message that a line shows; the rest is cut.

@@ -33,26 +33,40 @@ fn written(format: &Format, stage: &[u8], left: Left) -> String {
     let mut line = Vec::new();
     for staged in Records(stage) {
         match staged {
-            Staged::Access(sending, begun) => format.finish(&mut line, begun, &sending, left, at),
+            Staged::Access(sending, begun) => {
+                let mut memory = Vec::new();
+                line.extend_from_slice(format.finish(&mut memory, begun, &sending, left, at));
+            }
             Staged::Message(peer, text) => format.message(&mut line, peer, at, text),
         }
     }
     String::from_utf8(line).expect("escaped")
 }
 
-/// The line of a request with this head.
+/// The line of a request with this head, whether it leaves in the second in which it was answered or later.
 fn line(format: &Format, peer: &str, request: &[u8], left: Left) -> String {
+    let [at_once, later] = [WALL.secs, WALL.secs - 3600].map(|made| line_made(format, peer, request, left, made));
+    assert_eq!(at_once, later, "what was guessed is what is so");
+    at_once
+}
+
+fn line_made(format: &Format, peer: &str, request: &[u8], left: Left, made: u64) -> String {
     let mut head = RequestHead::new();
     assert!(matches!(head.parse(request, &Limits::COMMAND, Tolerance::Lenient), Parsed::Complete));
     let mut stage = Vec::new();
-    record(peer).stage(format, Asked { line: head.request_line(request), head: Some((&head, request)) }, &mut stage);
+    record(peer).stage(
+        format,
+        Asked { line: head.request_line(request), head: Some((&head, request)) },
+        &DateCache::new(made),
+        &mut stage,
+    );
     written(format, &stage, left)
 }
 
 /// The line of something that is no request.
 fn bare(format: &Format, peer: &str, line: &[u8]) -> String {
     let mut stage = Vec::new();
-    record(peer).stage(format, Asked { line, head: None }, &mut stage);
+    record(peer).stage(format, Asked { line, head: None }, &DateCache::new(WALL.secs), &mut stage);
     written(format, &stage, Left::Sent(123))
 }
 
@@ -133,7 +147,7 @@ fn bytes_that_left() {
         assert_eq!(line(&format, "", BROWSER, left), expected, "{left:?}");
     }
     let mut stage = Vec::new();
-    never_begun.stage(&format, Asked { line: b"", head: None }, &mut stage);
+    never_begun.stage(&format, Asked { line: b"", head: None }, &DateCache::new(WALL.secs), &mut stage);
     assert_eq!(written(&format, &stage, Left::Sent(0)), "0 0 true -\n");
     assert_eq!(written(&format, &stage, Left::Sent(123)), "13 23 false 1500\n");
     note_progress(&mut stage, 101, Instant::ORIGIN.plus(Duration::from_micros(600)));

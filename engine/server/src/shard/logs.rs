@@ -118,9 +118,12 @@ impl Logs {
         for staged in Records(stage) {
             match staged {
                 Staged::Access(sending, begun) => {
-                    self.line.clear();
-                    self.format.finish(&mut self.line, begun, &sending, left, at);
-                    self.append_access(ring, at.now, metrics);
+                    let line = self.format.finish(&mut self.line, begun, &sending, left, at);
+                    if self.access.append(ring, at.now, line) {
+                        metrics.log_lines += 1;
+                    } else {
+                        self.lost(1, metrics);
+                    }
                 }
                 Staged::Message(peer, text) => self.message(ring, peer, text, at, metrics),
             }

@@ -202,3 +202,16 @@ proptest! {
         prop_assert_eq!(is_authority(&bytes), authority_port(&bytes).is_some());
     }
 }
+
+proptest! {
+    /// What is plain is its own normal form, slash and all.
+    #[test]
+    fn a_plain_path_is_its_normal_form(target in "/[a-b./%2?]{0,12}") {
+        if let Some(plain) = plain_path(target.as_bytes()) {
+            let mut scratch = Vec::new();
+            let normal = normalize(target.as_bytes(), &mut scratch).expect("nothing to refuse");
+            let named = [normal.path, if normal.directory && !normal.path.is_empty() { b"/" } else { b"" }].concat();
+            prop_assert_eq!((plain, normal.changed, normal.hidden), (&named[..], false, false));
+        }
+    }
+}

@@ -30,7 +30,7 @@ pub const BODIES: &[Case] = &[
     other("POST / HTTP/1.1|Host: x|Content-Length: 03||abc", "K10: 400"),
     other("POST / HTTP/1.1|Host: x|Content-Length: abc||abc", "K10: 400"),
     other("POST / HTTP/1.1|Host: x|Content-Length: \u{b2}||ab", "K10: 400"),
-    other("POST / HTTP/1.1|Host: x|Content-Length: 3 ||abc", "H5: 200"),
+    other("POST / HTTP/1.1|Host: x|Content-Length: 3 ||abc", "H5: 200 ~ Content-Length=3\\nabc"),
     // A body that nobody asked for.
     other("GET / HTTP/1.1|Host: x|Content-Length: 3||abc", "K8: 200"),
     other("GET / HTTP/1.1|Host: x|Content-Length: 38||GET /smuggled HTTP/1.1|Host: evil|||", "K8: 200"),

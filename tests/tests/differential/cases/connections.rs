@@ -50,14 +50,17 @@ pub const CONNECTIONS: &[Case] = &[
     other("GET /1 HTTP/1.1|Host: x|Connection: keep-alive|Connection: close||GET /next HTTP/1.1|Host: x||", "K4: 200"),
     same("GET /1 HTTP/1.1|Host: x|Proxy-Connection: close||GET /next HTTP/1.1|Host: x||"),
     same("GET /1 HTTP/1.1|Host: x|Connection: close||{x*3000}"),
-    other("GET /1 HTTP/1.2|Host: x||GET /next HTTP/1.1|Host: x||", "R16 told: 200 200"),
+    other("GET /1 HTTP/1.2|Host: x||GET /next HTTP/1.1|Host: x||", "R16 told: 200 200 ~ ||GET /1 HTTP/1.1"),
     // What the handler says: row K6.
     same("GET /connection?close HTTP/1.1|Host: x||GET /next HTTP/1.1|Host: x||"),
     same("GET /connection?Close HTTP/1.1|Host: x||GET /next HTTP/1.1|Host: x||"),
     same("GET /connection?keep-alive HTTP/1.1|Host: x||GET /next HTTP/1.1|Host: x||"),
-    other("GET /connection?keep-alive HTTP/1.0||GET /2 HTTP/1.0||", "K6: 200"),
+    other("GET /connection?keep-alive HTTP/1.0||GET /2 HTTP/1.0||", "K6: 200 ~ |Connection: close|"),
     same("GET /connection?close HTTP/1.0|Connection: keep-alive||GET /2 HTTP/1.0||"),
-    other("GET /connection?keep-alive HTTP/1.1|Host: x|Connection: close||GET /next HTTP/1.1|Host: x||", "K6: 200"),
+    other(
+        "GET /connection?keep-alive HTTP/1.1|Host: x|Connection: close||GET /next HTTP/1.1|Host: x||",
+        "K6: 200 ~ |Connection: close|",
+    ),
     same("GET /connection?x HTTP/1.1|Host: x||GET /next HTTP/1.1|Host: x||"),
     // Errors and the connection: row E2.
     other("GET /error?404 HTTP/1.1|Host: x||GET /next HTTP/1.1|Host: x||", "E2: 404 200"),

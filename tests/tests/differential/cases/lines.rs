@@ -69,7 +69,7 @@ pub const LINES: &[Case] = &[
     same("GET /\u{e4} HTTP/1.1|Host: x||"),
     same("GET /\u{ff}\u{fe} HTTP/1.1|Host: x||"),
     same("GET /a\\b HTTP/1.1|Host: x||"),
-    other("GET /\"<>^`[]| HTTP/1.1|Host: x||", "S25: data"),
+    other("GET /\"<>^`[]| HTTP/1.1|Host: x||", "S25: data ~ HTTP/0.9\\n"),
     other("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\u{1}\u{fc}\u{3}\u{3}", "R25: nothing"),
     same("\u{80}\u{81}||"),
     other("{A*300}||", "R24: 400"),
@@ -100,7 +100,7 @@ pub const LINES: &[Case] = &[
     same("GET /{a*65522} HTTP/1.1|Host: x||"),
     same("GET /{a*65523} HTTP/1.1|Host: x||"),
     same("GET /{a*70000} HTTP/1.1|Host: x||"),
-    other("HEAD /{a*70000} HTTP/1.1|Host: x||", "R1: 414"),
+    other("HEAD /{a*70000} HTTP/1.1|Host: x||", "R1: 414 ~ 414 Request-URI Too Long|"),
     same("GET {x*65537}"),
     same("{G*70000}||"),
 ];

@@ -22,9 +22,9 @@ pub struct Group {
 pub struct Case {
     /// In the notation of [`crate::notation::bytes`].
     pub request: &'static str,
-    /// Empty: the answers are Python's but for fields that the table of differences lists. Else `ROW: STATUSES`, or
-    /// `ROW: STATUSES ~ PART`: the row of the table that explains what is different, the statuses of slipring's answers,
-    /// and what stands in them.
+    /// Empty: the answers are Python's but for fields that the table of differences lists. Else `ROW: STATUSES ~ PART`:
+    /// the row of the table that explains what is different, the statuses of slipring's answers, and what stands in
+    /// them. The part may be left out where the statuses are not Python's.
     pub mark: &'static str,
 }
 

@@ -96,6 +96,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The answer, written; the exchange ends.
+    #[inline]
     pub(crate) fn into_ending(mut self) -> Ending {
         if self.state != State::Done {
             // Half a head never leaves: the connection ends without one.

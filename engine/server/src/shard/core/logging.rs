@@ -83,6 +83,6 @@ impl<H: Handler> Core<H> {
         let Written { status, start, head_bytes, body_bytes } = written;
         let sending = Sending { begun: self.begun, first_byte: None, start, head_bytes, body_bytes };
         let record = AccessRecord { peer, status, cache: self.scratch.cache, sending };
-        record.stage(format, asked, stage);
+        record.stage(format, asked, &self.scratch.date, stage);
     }
 }

@@ -95,6 +95,19 @@ impl Teller {
                 let name = format!("{} {}", x.server_name(), x.server_port());
                 x.send_response(200)?.end_headers(name.as_bytes())
             }
+            b"/headers" => {
+                let (headers, text) = (x.headers(), |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned());
+                let media = headers.content_type().expect("a media type");
+                let charset = media.parameter("charset").map(|value| text(&value));
+                let names: Vec<String> = headers.iter().map(|field| text(field.name)).collect();
+                let facts = format!(
+                    "{:?} {:?} {charset:?} {:?} {names:?}",
+                    headers.date("If-Modified-Since"),
+                    headers.date("X-Odd"),
+                    (headers.get("x-odd").map(text), headers.get_all("X-ODD").count(), headers.contains("none")),
+                );
+                x.send_response(200)?.end_headers(facts.as_bytes())
+            }
             b"/log" => {
                 x.log_message(format_args!("secret of {}", x.address_string()));
                 x.log_message(format_args!("told to all"));
@@ -346,6 +359,20 @@ fn a_server_has_a_name_and_a_port() {
     let running = serve(server().site(site));
     let port = running.address.port();
     assert!(running.ask(name).ends_with(&format!("www.example {port}")));
+    running.end();
+}
+
+/// Rows H3, H4, H15 to H17, in one answer; the second of the date is Python's own for that text.
+#[test]
+fn headers_are_a_message() {
+    let running = serve(server());
+    let answer = running.ask(
+        "GET /headers HTTP/1.1|Host: x|X-Odd: 1|x-odd: 2|Content-Type: Text/Plain; CharSet=\"utf-8\"|\
+         If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT|Connection: close||",
+    );
+    let facts = answer.split_once("\r\n\r\n").expect("a head").1;
+    let names = "[\"Host\", \"X-Odd\", \"x-odd\", \"Content-Type\", \"If-Modified-Since\", \"Connection\"]";
+    assert_eq!(facts, format!("Some(784111777) None Some(\"utf-8\") (Some(\"1\"), 2, false) {names}"));
     running.end();
 }
 

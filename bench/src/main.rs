@@ -1,11 +1,13 @@
 //! Benches of Slipring: `null` is the limit to measure against, `cost` measures servers side by side, `logging` what the
-//! access log costs, `generators` and `honesty` load generators, `compare-truth` the comparing.
+//! access log costs, `jobs` what blocking work costs those who do not block, `generators` and `honesty` load generators,
+//! `compare-truth` the comparing.
 #![forbid(unsafe_code)]
 
 mod burn;
 mod cost;
 mod generators;
 mod honesty;
+mod jobs;
 mod logging;
 mod null;
 mod truth;
@@ -38,6 +40,8 @@ enum Command {
     Generators(generators::Options),
     /// Show what load generators say of a target that stalls, keep a schedule, and measure a known delay
     Honesty(honesty::Options),
+    /// Measure fast requests while others sleep in the worker pool, and without them
+    Jobs(jobs::Options),
 }
 
 /// A bench that could not be carried out; wrong words are clap's, with status 2.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Cost(options) => cost::run(&options).err().map(|error| error.to_string()),
         Command::Burn(options) => burn::run(&options).err().map(|error| error.to_string()),
         Command::CompareTruth(options) => truth::run(&options).err().map(|error| error.to_string()),
+        Command::Jobs(options) => jobs::run(&options).err().map(|error| error.to_string()),
         Command::Logging(options) => logging::run(&options).err().map(|error| error.to_string()),
         Command::Generators(options) => generators::run(&options).err().map(|error| error.to_string()),
         Command::Honesty(options) => honesty::run(&options).err().map(|error| error.to_string()),

@@ -3,6 +3,8 @@
 //! `cargo run --example form`, then open <http://127.0.0.1:8000/>, or
 //! `curl -d 'name=Eric&dish=spam+%26+eggs' http://127.0.0.1:8000/`
 
+use std::fmt::Write;
+
 use slipring::{Commands, Error, Exchange, Handler, Reply, Server, escape_html};
 
 struct Form;
@@ -31,7 +33,8 @@ impl Form {
             let mut parts = pair.splitn(2, |&byte| byte == b'=');
             let mut next = || decode(parts.next().unwrap_or_default());
             let (name, value) = (next(), next());
-            page += &format!("<dt>{}<dd>{}\n", escape_html(&name), escape_html(&value));
+            // Writing to a string does not fail.
+            let _ = writeln!(page, "<dt>{}<dd>{}", escape_html(&name), escape_html(&value));
         }
         page.push_str("</dl>\n");
         x.send_response(200)?.send_header("Content-Type", "text/html; charset=utf-8")?.end_headers(page.as_bytes())

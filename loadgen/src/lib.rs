@@ -1,8 +1,9 @@
 //! A load generator that measures latency honestly, on the same ring and wire as the server it was made for.
 //!
 //! [`plan`] says what to do and knows no clock, [`drive`] does it on rings, [`record`] is what came of it, [`report`]
-//! prints a record, [`cli`] ties them to a command line. The loop is *closed*: a connection sends its next request when
-//! its last one is answered, so percentiles are service times and a stall of the target hides the load it delays.
+//! prints a record, [`cli`] ties them to a command line. In a *closed* loop a connection sends its next request when its
+//! last one is answered, and a stall of the target hides the load it delays; in an *open* one requests are due by a
+//! schedule, and response times start there.
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -237,9 +237,9 @@ fn without_keep_alive_each_request_has_its_connection() {
 #[test]
 fn a_number_of_requests_is_exact() {
     let counted = Plan { requests_max: Some(101), threads: 3, warmup: Duration::ZERO, ..plan(serve(hello)) };
-    let found = run(&Plan { duration: Duration::from_secs(60), ..counted.clone() });
+    let found = run(&Plan { duration: Duration::from_mins(1), ..counted.clone() });
     assert_eq!(found.record.requests.completed, 101);
-    let found = run(&Plan { rate: Some(2000.0), duration: Duration::from_secs(60), ..counted });
+    let found = run(&Plan { rate: Some(2000.0), duration: Duration::from_mins(1), ..counted });
     assert_eq!((found.record.requests.due, found.record.requests.completed), (101, 101));
     assert!(found.measured_ns < 30_000_000_000);
 }

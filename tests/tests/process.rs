@@ -5,6 +5,8 @@
 //! compare with is missing (curl, Python, nginx, prlimit), a test prints so and passes.
 #![allow(clippy::disallowed_methods, reason = "a process is watched from outside, by the clock on the wall")]
 
+#[path = "process/cgi.rs"]
+mod cgi;
 #[path = "process/client.rs"]
 mod client;
 #[path = "process/examples.rs"]

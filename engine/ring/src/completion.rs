@@ -66,6 +66,8 @@ pub enum Outcome {
     PipeRead(Result<u32, PipeError>, Transfer),
     /// Of [`crate::Op::WritePipe`]: how many bytes.
     PipeWritten(Result<u32, PipeError>, Transfer),
+    /// Of [`crate::Op::PollPipe`].
+    PipeReady(Result<(), PipeError>),
     /// Another thread woke the ring.
     Woken,
 }

@@ -285,6 +285,13 @@ pub enum Op<'a> {
         /// Behind the last byte.
         end: u32,
     },
+    /// Wait until a pipe has bytes, or room where this side writes, or is at its end; holds no buffer meanwhile.
+    PollPipe {
+        /// Which.
+        pipe: PipeId,
+        /// This side writes it.
+        writes: bool,
+    },
     /// Close an end of a pipe that has no operation in flight.
     ClosePipe {
         /// Which.

@@ -50,6 +50,8 @@ pub enum OpKind {
     ReadPipe,
     /// Write into a pipe.
     WritePipe,
+    /// Wait until a pipe is ready.
+    PollPipe,
     /// Close an end of a pipe.
     ClosePipe,
     /// Send a blob and say nothing.
@@ -60,7 +62,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 27;
 
     /// Every kind, in the order of its number.
     pub const ALL: [OpKind; Self::COUNT] = [
@@ -87,6 +89,7 @@ impl OpKind {
         OpKind::Reap,
         OpKind::ReadPipe,
         OpKind::WritePipe,
+        OpKind::PollPipe,
         OpKind::ClosePipe,
         OpKind::Post,
         OpKind::Wake,

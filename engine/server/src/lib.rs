@@ -4,6 +4,7 @@
 //! handler per core, each with its own ring. [`files::FileHandler`] serves a directory; the `slipring` command is that.
 #![forbid(unsafe_code)]
 
+pub mod cgi;
 pub mod config;
 pub mod conn;
 pub mod files;
@@ -15,7 +16,8 @@ pub mod shard;
 
 pub use handler::{
     Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands, ErrorPage, Exchange, Explained, Failure, Function,
-    Handler, HandlerError, Headers, Job, JobOutput, LogMessage, MediaType, Reply, Request, Site, escape_html,
+    Handler, HandlerError, Headers, Job, JobOutput, LogMessage, MediaType, ProgramError, Reply, Request, Site, Spoke,
+    escape_html,
 };
 pub use log::{Format, LogTarget, Logging};
 pub use server::{Error, Handle, Server};

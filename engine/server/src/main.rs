@@ -1,8 +1,10 @@
 //! The `slipring` command: options, a file handler, a server.
 #![forbid(unsafe_code)]
 
+use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
+use slipring::cgi::{CgiHandler, CgiOptions};
 use slipring::config::{Options, Plan, Shown};
 use slipring::conn::Rules;
 use slipring::files::{FileHandler, FileOptions};
@@ -52,8 +54,17 @@ fn serve(plan: Plan) -> Result<Ended, Error> {
     for address in plan.optional {
         server = server.also_if_there(address);
     }
+    // Programs are started by their absolute path.
+    let path = std::path::absolute(&plan.directory).map_err(Error::Start)?.into_os_string().into_vec();
     let root = server.add_root(plan.directory);
-    server.run(move || FileHandler::new(FileOptions::new(root)))
+    let files = move || FileHandler::new(FileOptions::new(root));
+    match plan.programs {
+        Some(limits) => {
+            let options = CgiOptions::new(root, path);
+            server.programs(limits).run(move || CgiHandler::new(options.clone(), files()))
+        }
+        None => server.run(files),
+    }
 }
 
 fn complain(error: &dyn std::error::Error, status: u8) -> ExitCode {

@@ -166,10 +166,20 @@ pub fn a_write_waits_for_room_and_breaks_with_its_reader<W: World>() {
 pub fn a_read_waits_for_bytes<W: World>() {
     let mut rig = Rig::<W>::with_programs();
     let child = spawn(&mut rig, vec![Step::Take(1), Step::Say(b"late".to_vec())]);
-    let token = submit_read(&mut rig, 1, child.output);
+    let poll = rig.submit(OpKind::PollPipe, 4, Op::PollPipe { pipe: child.input, writes: true });
+    assert!(matches!(rig.outcome_of(poll), Outcome::PipeReady(Ok(()))), "an empty pipe has room");
+    let poll = rig.submit(OpKind::PollPipe, 4, Op::PollPipe { pipe: child.output, writes: false });
+    rig.assert_silent();
+    assert!(rig.cancel(poll));
+    assert!(matches!(rig.outcome_of(poll), Outcome::PipeReady(Err(PipeError::Cancelled))));
+    let poll = rig.submit(OpKind::PollPipe, 4, Op::PollPipe { pipe: child.output, writes: false });
     rig.assert_silent();
     write_all(&mut rig, child.input, b"x");
+    assert!(matches!(rig.outcome_of(poll), Outcome::PipeReady(Ok(()))));
+    let token = submit_read(&mut rig, 1, child.output);
     assert_eq!(read(&mut rig, token), Ok(b"late".to_vec()));
+    let poll = rig.submit(OpKind::PollPipe, 4, Op::PollPipe { pipe: child.output, writes: false });
+    assert!(matches!(rig.outcome_of(poll), Outcome::PipeReady(Ok(()))), "an end is worth a look");
     clear_away(rig, &child);
 }
 

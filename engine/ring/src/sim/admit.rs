@@ -95,6 +95,10 @@ impl Kernel {
                 let mark = self.transfers.depart(&transfer, start, end);
                 Work::WritePipe { pipe, transfer, start, end, mark }
             }
+            Op::PollPipe { pipe, writes } => {
+                assert!(world.programs.pipes[pipe.0 as usize].reads != writes, "pipe {} goes the other way", pipe.0);
+                Work::PollPipe { pipe }
+            }
             Op::ClosePipe { pipe } => Work::ClosePipe { pipe },
             _ => unreachable!("taken over above"),
         }
@@ -161,6 +165,7 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::Reap { .. } => OpKind::Reap,
         Op::ReadPipe { .. } => OpKind::ReadPipe,
         Op::WritePipe { .. } => OpKind::WritePipe,
+        Op::PollPipe { .. } => OpKind::PollPipe,
         Op::ClosePipe { .. } => OpKind::ClosePipe,
     }
 }
@@ -192,6 +197,7 @@ fn name_of(kind: OpKind) -> &'static str {
         OpKind::Reap => "submit reap",
         OpKind::ReadPipe => "submit read pipe",
         OpKind::WritePipe => "submit write pipe",
+        OpKind::PollPipe => "submit poll pipe",
         OpKind::ClosePipe => "submit close pipe",
         OpKind::Wake => "submit wake",
     }

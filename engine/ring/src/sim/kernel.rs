@@ -137,7 +137,7 @@ impl Kernel {
                 assert!(waiting.is_none(), "a second poll on socket {}", socket.0);
                 *waiting = Some(op);
             }
-            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } => {
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } | Work::PollPipe { pipe } => {
                 let waiting = &mut world.programs.pipes[pipe.0 as usize].waiting;
                 assert!(waiting.is_none(), "a second operation on pipe {}", pipe.0);
                 *waiting = Some(op);
@@ -162,7 +162,7 @@ impl Kernel {
             }
             Work::Discard { socket, .. } => conn(socket).arrival() != Arrival::Nothing,
             Work::Send { socket, .. } | Work::Poll { socket } => conn(socket).is_writable(),
-            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } => {
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } | Work::PollPipe { pipe } => {
                 world.programs.pipes[pipe.0 as usize].is_ready()
             }
             Work::AwaitExit { child } => world.programs.processes[child.0 as usize].exit.is_some(),
@@ -303,7 +303,7 @@ impl Kernel {
             }
             Work::Send { socket, .. } => network.conns[socket.0 as usize].waiting.send = None,
             Work::Poll { socket } => network.conns[socket.0 as usize].waiting.poll = None,
-            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } => {
+            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } | Work::PollPipe { pipe } => {
                 world.programs.pipes[pipe.0 as usize].waiting = None;
             }
             Work::AwaitExit { child } => world.programs.processes[child.0 as usize].waiting = None,

@@ -48,6 +48,7 @@ pub(super) enum Work {
     Reap { child: ChildId },
     ReadPipe { pipe: PipeId, len: u32, transfer: Transfer },
     WritePipe { pipe: PipeId, transfer: Transfer, start: u32, end: u32, mark: u64 },
+    PollPipe { pipe: PipeId },
     ClosePipe { pipe: PipeId },
 }
 
@@ -73,7 +74,10 @@ impl Work {
             Work::CloseFile { file } | Work::Read { file, .. } | Work::List { file } | Work::Store { file, .. } => {
                 Busy::File(file.0)
             }
-            Work::ReadPipe { pipe, .. } | Work::WritePipe { pipe, .. } | Work::ClosePipe { pipe } => Busy::Pipe(pipe.0),
+            Work::ReadPipe { pipe, .. }
+            | Work::WritePipe { pipe, .. }
+            | Work::PollPipe { pipe }
+            | Work::ClosePipe { pipe } => Busy::Pipe(pipe.0),
             Work::Accept { .. }
             | Work::Cancel { .. }
             | Work::Open { .. }

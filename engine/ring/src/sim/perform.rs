@@ -31,6 +31,7 @@ impl Kernel {
             Work::Post { socket, blob, len } => self.carry_out_post(world, op, socket, blob, len),
             Work::ReadPipe { pipe, .. } => self.read_pipe(world, op, pipe),
             Work::WritePipe { pipe, .. } => self.write_pipe(world, op, pipe),
+            Work::PollPipe { .. } => self.deliver(world, op, Outcome::PipeReady(Ok(())), true),
             Work::AwaitExit { child } => self.await_exit(world, op, child),
             Work::Poll { socket } => self.poll(world, op, socket),
             _ => self.carry_out(world, op),
@@ -303,6 +304,7 @@ impl Kernel {
                 self.transfers.landed(&transfer);
                 Outcome::PipeWritten(Err(PipeError::Cancelled), transfer)
             }
+            Work::PollPipe { .. } => Outcome::PipeReady(Err(PipeError::Cancelled)),
             Work::Reap { .. }
             | Work::ClosePipe { .. }
             | Work::Shutdown { .. }
@@ -413,6 +415,7 @@ pub(super) fn digest(completion: &Completion) -> u64 {
         Outcome::Discarded(result) => ValueHasher::of(result),
         Outcome::Spawned(result) => ValueHasher::of(result),
         Outcome::Exited(result) => ValueHasher::of(result),
+        Outcome::PipeReady(result) => ValueHasher::of(result),
         Outcome::PipeRead(result, _) | Outcome::PipeWritten(result, _) => ValueHasher::of(result),
         Outcome::Woken => 1,
     };

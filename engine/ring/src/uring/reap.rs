@@ -75,6 +75,7 @@ impl UringRing {
                 let transfer = self.landed(token);
                 Outcome::PipeWritten(number(result).map_err(errno::pipe), transfer)
             }
+            OpKind::PollPipe => Outcome::PipeReady(number(result).map(drop).map_err(errno::pipe)),
             OpKind::Spawn => return self.launch_sent(token, result),
             OpKind::Reap => self.reap_sent(token),
             OpKind::Wake if token.slot() == LISTENING => return self.launcher_said(result),

@@ -63,6 +63,10 @@ impl UringRing {
             Op::WritePipe { pipe, transfer, start, end } => {
                 self.write_at(token, Fd(pipe.0 as RawFd), u64::MAX, transfer, start..end);
             }
+            Op::PollPipe { pipe, writes } => {
+                let events = if writes { libc::POLLOUT } else { libc::POLLIN };
+                self.push(token, opcode::PollAdd::new(Fd(pipe.0 as RawFd), events as u32).build());
+            }
             Op::ClosePipe { pipe } => self.push(token, opcode::Close::new(Fd(pipe.0 as RawFd)).build()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -9,6 +10,7 @@ use thiserror::Error;
 
 use super::log_options::LogOptions;
 use crate::log::{FormatError, Logging};
+use crate::shard::ProgramLimits;
 
 /// Serve a directory over HTTP.
 #[derive(Clone, Debug, Parser)]
@@ -43,6 +45,22 @@ pub struct Options {
     /// HTTP version of the answers: HTTP/1.0 closes after each
     #[arg(short, long, value_name = "VERSION", default_value = "HTTP/1.1")]
     protocol: String,
+
+    /// Run programs in /cgi-bin and /htbin
+    #[arg(long)]
+    cgi: bool,
+
+    /// How many of them run at the same time; further ones wait
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    cgi_running: usize,
+
+    /// How many wait; further requests are answered 503
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    cgi_queue: usize,
+
+    /// How long one may say nothing before it is killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    cgi_timeout: u64,
 
     /// Refuse lines that are not exactly as RFC 9112 has them
     #[arg(long)]
@@ -125,6 +143,8 @@ pub struct Plan {
     pub directory: PathBuf,
     /// Answer as HTTP/1.0.
     pub http10: bool,
+    /// Run programs, within these limits.
+    pub programs: Option<ProgramLimits>,
     /// No tolerance for lines.
     pub strict: bool,
     /// How many shards, if it was said.
@@ -172,6 +192,7 @@ impl Options {
     pub fn check(self) -> Result<Plan, UsageError> {
         self.refuse_tls()?;
         let (port, positional) = self.target()?;
+        let programs = self.programs();
         let directory = match (self.directory, positional) {
             (Some(one), Some(two)) => return Err(UsageError::TwoDirectories(show(&one), show(&two))),
             (Some(one), None) | (None, Some(one)) => one,
@@ -194,7 +215,15 @@ impl Options {
         let logging = self.logs.check()?;
         let server_token = self.server_token.map(|name| if name == "off" { String::new() } else { name });
         let (strict, shards) = (self.strict, self.shards);
-        Ok(Plan { addresses, optional, directory, http10, strict, shards, cores, logging, server_token })
+        Ok(Plan { addresses, optional, directory, http10, programs, strict, shards, cores, logging, server_token })
+    }
+
+    fn programs(&self) -> Option<ProgramLimits> {
+        self.cgi.then(|| ProgramLimits {
+            running_max: self.cgi_running.max(1),
+            waiting_max: self.cgi_queue,
+            silence: Duration::from_secs(self.cgi_timeout.max(1)),
+        })
     }
 
     /// Python's flags for TLS are taken, so that nobody serves in the clear by mistake.

@@ -15,6 +15,8 @@ mod limits;
 pub use body::{BodyStep, Held, Keep};
 pub use limits::{RATE_BYTES_PER_S_MIN, RATE_GRACE, Rules, Timeouts};
 
+use std::time::Duration;
+
 use slipring_ring::{Deadline, Instant};
 use slipring_wire::body::framing::BodyFraming;
 use slipring_wire::error::Reject;
@@ -266,6 +268,11 @@ impl Conn {
     /// The handler waits for a job.
     pub fn begin_job(&mut self, now: Instant, rules: &Rules) {
         self.deadline = now.after(rules.timeouts.job);
+    }
+
+    /// A program answers, which has a time limit of its own: this one is far behind it.
+    pub fn await_program(&mut self, now: Instant, silence: &Duration) {
+        self.deadline = now.after(silence.saturating_mul(4));
     }
 
     /// The answer has left and the connection goes on.

@@ -2,7 +2,7 @@
 
 use slipring_ring::{FileError, FileId, FileStat, Listing, RootId, RunError};
 
-use super::{HandlerError, JobOutput};
+use super::{HandlerError, JobOutput, ProgramError, Spoke};
 
 /// A thing to be done by the ring; made by the `ask_` methods of [`super::Exchange`]. One is open per exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub enum Ask {
         /// That ask's tag, as its exchange gave it to this handler.
         tag: u32,
     },
+    /// Start the program that the exchange was given with it, with the request's body as its standard input.
+    Program,
+    /// More of that program's output.
+    Output,
 }
 
 /// The answer to an [`Ask`].
@@ -47,6 +51,8 @@ pub enum Arrived<'a> {
     Listed(Result<&'a Listing, FileError>),
     /// The ask that this exchange waited for is over: its exchange asked for something else, answered, or is gone.
     Over,
+    /// What the program has said so far.
+    Spoke(Result<Spoke<'a>, ProgramError>),
     /// What the job returned, or why it did not come to its end.
     Ran(Result<JobOutput, RunError>),
 }

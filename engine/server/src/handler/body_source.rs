@@ -22,6 +22,8 @@ pub enum BodySource {
     File(FileId, Range<u64>),
     /// Whatever a reader makes, asked for the next piece when the peer has room for it.
     Reader(Box<dyn Read>),
+    /// What this exchange's program says, behind so many bytes of it.
+    Program(usize),
 }
 
 /// How the peer knows where a body ends (RFC 9112 section 6).
@@ -52,6 +54,7 @@ impl fmt::Debug for BodySource {
             Self::Blob(blob, range) => write!(f, "Blob({blob:?}, {range:?})"),
             Self::File(file, range) => write!(f, "File({file:?}, {range:?})"),
             Self::Reader(_) => f.write_str("Reader"),
+            Self::Program(from) => write!(f, "Program({from}..)"),
         }
     }
 }

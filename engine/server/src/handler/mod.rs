@@ -14,6 +14,7 @@ mod hooks;
 mod job;
 mod media_type;
 mod output;
+mod program;
 mod request;
 
 pub use ask::{Arrived, Ask};
@@ -28,6 +29,7 @@ pub use job::{Job, JobOutput};
 pub(crate) use job::{JobBody, JobResult, PlannedJob};
 pub use media_type::MediaType;
 pub use output::Output;
+pub use program::{ProgramError, Spoke};
 pub(crate) use request::MessageKind;
 pub use request::{Request, Scratch, Site};
 

@@ -132,6 +132,8 @@ pub struct Scratch {
     pub(crate) spooled: u64,
     /// The job that is being asked for.
     pub(crate) job: Option<super::PlannedJob>,
+    /// The program that is being asked for.
+    pub(crate) launch: Option<slipring_ring::Launch>,
     /// Lines for the log, each with its [`MessageKind`] before it and its LF behind; client and date come later.
     pub messages: Vec<u8>,
     /// What a cache had to do with the answer at hand.
@@ -151,6 +153,7 @@ impl Scratch {
             connection: None,
             spooled: 0,
             job: None,
+            launch: None,
             messages: Vec::with_capacity(1024),
             cache: CacheUse::None,
             body: Vec::new(),

@@ -15,6 +15,8 @@ pub struct Metrics {
     pub aborted: u64,
     /// Deadlines that passed.
     pub timeouts: u64,
+    /// Programs started for answers.
+    pub programs: u64,
     /// Panics of the handler.
     pub panics: u64,
     /// Receives that found no buffer free.
@@ -41,6 +43,7 @@ impl Metrics {
             (&mut self.refused, other.refused),
             (&mut self.aborted, other.aborted),
             (&mut self.timeouts, other.timeouts),
+            (&mut self.programs, other.programs),
             (&mut self.panics, other.panics),
             (&mut self.buffers_exhausted, other.buffers_exhausted),
             (&mut self.slots_exhausted, other.slots_exhausted),

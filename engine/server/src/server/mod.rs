@@ -21,6 +21,7 @@ use slipring_ring::uring::process::Signals;
 use crate::conn::Rules;
 use crate::handler::{Handler, Site};
 use crate::log::{LogTarget, Logging};
+use crate::shard::ProgramLimits;
 pub use error::Error;
 pub use handle::Handle;
 use handle::{Bound, Event};
@@ -68,6 +69,7 @@ pub struct Server {
     cores: Vec<usize>,
     connections_max: Option<usize>,
     workers: WorkerLimits,
+    programs: Option<ProgramLimits>,
     logging: Logging,
     site: Site,
     rules: Rules,
@@ -104,6 +106,7 @@ impl Server {
             cores: Vec::new(),
             connections_max: None,
             workers: WorkerLimits::SERVER,
+            programs: None,
             logging: Logging::default(),
             site: Site::new(),
             rules: Rules::COMMAND,
@@ -179,6 +182,15 @@ impl Server {
     #[must_use]
     pub fn access_log(mut self, target: LogTarget) -> Self {
         self.logging.access = target;
+        self
+    }
+
+    /// Handlers may start programs ([`crate::Exchange::ask_program`]), within these limits for all shards together; by
+    /// default every program is refused. They run as `nobody` when this process is root. The process that starts them is
+    /// forked by [`Self::serve`], which is best called before the program has other threads.
+    #[must_use]
+    pub fn programs(mut self, limits: ProgramLimits) -> Self {
+        self.programs = Some(limits);
         self
     }
 
@@ -276,9 +288,11 @@ impl Server {
     /// When it cannot start, or a ring is lost.
     pub fn run<H: Handler>(self, factory: impl Fn() -> H + Send + Sync + 'static) -> Result<Ended, Error> {
         let signals = if self.signals { Some(Signals::block().map_err(Error::Start)?) } else { None };
+        let cores = self.choose_cores()?;
+        let mut launcher = self.start_launcher(cores.len())?;
         let bound = self.probe()?;
         let logs = OpenLogs::open(&self.logging)?;
-        let shards = self.start(&bound, &logs, &Arc::new(factory))?;
+        let shards = self.start(cores, &bound, &logs, launcher.as_mut(), &Arc::new(factory))?;
         if self.banner {
             print_banner(&bound, &self.unix);
         }
@@ -286,6 +300,11 @@ impl Server {
         if let Some(signals) = signals {
             watch_signals(signals, self.control.0.clone())?;
         }
-        self.supervise(&shards, &logs)
+        let ended = self.supervise(&shards, &logs)?;
+        if let (Some(launcher), Ended::Drained) = (launcher, ended) {
+            // Every ring is gone or going, and with the last the launcher.
+            launcher.wait();
+        }
+        Ok(ended)
     }
 }

@@ -2,13 +2,16 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use slipring_ring::uring::{ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, process};
+use slipring_ring::uring::{
+    Launcher, LauncherOptions, ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, process,
+};
 
 use super::error::explain;
 use super::handle::Event;
@@ -16,7 +19,7 @@ use super::logs::OpenLogs;
 use super::supervise::post;
 use super::{Error, Server};
 use crate::handler::Handler;
-use crate::shard::{Mailbox, Message, Shard, ShardConfig};
+use crate::shard::{Mailbox, Message, ProgramLimits, Shard, ShardConfig};
 
 /// The share of descriptors that connections may use; files and logs need the rest.
 const CONNECTIONS_PERCENT: u64 = 80;
@@ -54,11 +57,12 @@ impl Server {
     /// Starts every shard and waits until all are ready.
     pub(super) fn start<H: Handler>(
         &self,
+        cores: Vec<Option<usize>>,
         bound: &[SocketAddr],
         logs: &OpenLogs,
+        mut launcher: Option<&mut Launcher>,
         factory: &Arc<impl Fn() -> H + Send + Sync + 'static>,
     ) -> Result<Vec<Mailbox>, Error> {
-        let cores = self.choose_cores()?;
         let descriptors = process::raise_descriptor_limit().map_err(Error::Start)?;
         let connections = self.connections_max.map_or_else(
             || (descriptors * CONNECTIONS_PERCENT / 100).min(CONNECTIONS_MAX),
@@ -70,6 +74,7 @@ impl Server {
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
             let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
+            let config = ShardConfig { programs: self.share_of_programs(count), ..config };
             let plan = ShardPlan {
                 core,
                 addresses: bound.to_vec(),
@@ -79,6 +84,7 @@ impl Server {
                 sinks: logs.sinks(),
                 config,
                 workers: workers.clone(),
+                launcher: launcher.as_mut().and_then(|launcher| launcher.channel()),
             };
             let (events, factory) = (self.control.0.clone(), factory.clone());
             thread::Builder::new()
@@ -95,6 +101,22 @@ impl Server {
             Listener::bind_unix(path, *mode, BACKLOG).map_err(|source| Error::ListenUnix { path: path.clone(), source })
         };
         self.unix.iter().map(bind).collect()
+    }
+
+    /// Forks the process that starts programs, if any may be started: before anything else is open.
+    pub(super) fn start_launcher(&self, shards: usize) -> Result<Option<Launcher>, Error> {
+        let start = |_| Launcher::start(&LauncherOptions::for_strangers(), shards).map_err(Error::Start);
+        self.programs.as_ref().map(start).transpose()
+    }
+
+    /// One shard's share of the programs that may run and wait.
+    fn share_of_programs(&self, shards: usize) -> ProgramLimits {
+        let all = self.programs.unwrap_or(ProgramLimits::SERVER);
+        ProgramLimits {
+            running_max: (all.running_max / shards).max(1),
+            waiting_max: (all.waiting_max / shards).max(1),
+            silence: all.silence,
+        }
     }
 
     fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {
@@ -119,7 +141,7 @@ impl Server {
         Ok(mailboxes)
     }
 
-    fn choose_cores(&self) -> Result<Vec<Option<usize>>, Error> {
+    pub(super) fn choose_cores(&self) -> Result<Vec<Option<usize>>, Error> {
         let there: Vec<usize> = core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
         if let Some(&core) = self.cores.iter().find(|core| !there.contains(core)) {
             return Err(Error::Core { core });
@@ -169,6 +191,7 @@ struct ShardPlan {
     sinks: Vec<Sink>,
     config: ShardConfig,
     workers: Workers,
+    launcher: Option<OwnedFd>,
 }
 
 impl ShardPlan {
@@ -208,6 +231,7 @@ impl ShardPlan {
         uring.roots = self.roots;
         uring.sinks = self.sinks;
         uring.workers = Some(self.workers);
+        uring.launcher = self.launcher;
         let bind = |address| Listener::bind(address, &self.listen).map_err(|source| explain(address, source));
         uring.listeners = self.addresses.into_iter().map(bind).collect::<Result<_, _>>()?;
         uring.listeners.extend(self.unix);

@@ -5,9 +5,10 @@ use slipring_ring::{FileError, FileId, FileStat, Listing, Op, OpKind, Ring, RunE
 use super::Shard;
 use super::core::Resumed;
 use super::followers::Follower;
+use super::scripts::SharedOutput;
 use super::table::{ASK_FILES_MAX, End, OpenAsk};
 use crate::conn::Held;
-use crate::handler::{Arrived, Ask, Handler, JobOutput};
+use crate::handler::{Arrived, Ask, Handler, JobOutput, ProgramError, Spoke};
 
 /// What arrived for an ask, in memory of its own.
 pub(super) enum Arrival {
@@ -16,6 +17,7 @@ pub(super) enum Arrival {
     Listed(Result<Box<Listing>, FileError>),
     Ran(Result<JobOutput, RunError>),
     Over,
+    Spoke(Result<SharedOutput, ProgramError>),
 }
 
 impl Arrival {
@@ -29,6 +31,10 @@ impl Arrival {
             Arrival::Listed(Err(error)) => use_it(Arrived::Listed(Err(error))),
             Arrival::Over => use_it(Arrived::Over),
             Arrival::Ran(result) => use_it(Arrived::Ran(result)),
+            Arrival::Spoke(Ok(output)) => {
+                use_it(Arrived::Spoke(Ok(Spoke { bytes: &output.waiting(), ended: output.is_ended() })))
+            }
+            Arrival::Spoke(Err(error)) => use_it(Arrived::Spoke(Err(error))),
         }
     }
 }
@@ -37,13 +43,24 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// A handler waits for something.
     pub(super) fn open_ask(&mut self, index: u32, ask: Ask, tag: u32, held: Held) {
         let Some(entry) = self.table.get(index) else { return };
-        entry.ask = Some(OpenAsk { held, tag, files: [None; ASK_FILES_MAX], arrived: None, wants: None, job: None });
+        entry.ask = Some(OpenAsk {
+            held,
+            tag,
+            files: [None; ASK_FILES_MAX],
+            arrived: None,
+            wants: None,
+            job: None,
+            listens: false,
+        });
         self.start_ask(index, ask);
     }
 
     fn start_ask(&mut self, index: u32, ask: Ask) {
         let Some(entry) = self.table.get(index) else { return };
         let generation_token = entry.token(OpKind::Open, index);
+        if let Some(open) = &mut entry.ask {
+            open.listens = matches!(ask, Ask::Program | Ask::Output);
+        }
         match ask {
             Ask::Open { root } => {
                 entry.in_flight += 1;
@@ -69,6 +86,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.ring.submit(generation_token.with_kind(OpKind::Read), Op::Read { file, offset, len, transfer });
             }
             Ask::Job => self.start_job(index),
+            Ask::Program => self.start_program(index),
+            Ask::Output => self.await_output(index),
         }
     }
 
@@ -166,7 +185,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     /// Goes on with a connection's exchange.
-    fn resume(&mut self, index: u32, arrival: Arrival) {
+    pub(super) fn resume(&mut self, index: u32, arrival: Arrival) {
         let Some(entry) = self.table.get(index) else { return };
         if entry.slot.is_none() {
             entry.slot = self.ring.take_slot();
@@ -178,6 +197,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return self.await_slot(index);
         };
         let Some(mut open) = entry.ask.take() else { return };
+        open.arrived = None;
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
         let asked = open.tag;
@@ -196,12 +216,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     entry.end = End::AfterSend { linger: open.held.unread || entry.backlog() > 0 };
                 }
                 self.close_ask(index, open, None);
+                self.let_script_go(index, false);
             }
             Resumed::Body(mut out) => {
                 if let Some(linger) = &mut out.close {
                     *linger |= open.held.unread || entry.backlog() > 0;
                 }
                 self.close_ask(index, open, out.file());
+                if !out.is_of_program() {
+                    self.let_script_go(index, false);
+                }
                 self.start_body(index, out);
             }
         }

@@ -44,6 +44,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
+            self.let_script_go(index, true);
             self.pause_recv(index);
             if sending {
                 self.cancel(index, OpKind::Send);
@@ -127,6 +128,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// A shutdown or close was done.
     pub(super) fn on_done(&mut self, token: OpToken) {
+        if self.scripts.owns(token) {
+            return self.on_script_done(token);
+        }
         if token.kind() == OpKind::Shutdown
             && let Some(entry) = self.table.find(token)
         {

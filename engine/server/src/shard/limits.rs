@@ -2,6 +2,8 @@
 
 use slipring_ring::RingLimits;
 
+use super::scripts::PROGRAM_TOKENS;
+
 /// Sizes of one shard, fixed when it starts.
 #[derive(Clone, Debug)]
 pub struct ShardLimits {
@@ -21,7 +23,7 @@ impl ShardLimits {
     /// For so many connections.
     pub fn new(connections_max: usize) -> Self {
         let connections_max = connections_max.clamp(16, CONNECTIONS_MAX);
-        let token_slots = (connections_max + RESERVED_TOKENS) as u32;
+        let token_slots = (connections_max + RESERVED_TOKENS + PROGRAM_TOKENS) as u32;
         Self { ring: RingLimits { token_slots, ..RingLimits::SERVER }, connections_max, accepts_per_tick_max: 256 }
     }
 }
@@ -29,7 +31,7 @@ impl ShardLimits {
 /// Connections that one shard ever has.
 pub const CONNECTIONS_MAX: usize = 65_536;
 
-/// Token slots behind the connections' own: listeners and sinks.
+/// Token slots behind the connections' own: listeners and sinks. Behind them are those of programs.
 pub const RESERVED_TOKENS: usize = 64;
 
 /// Memory that one shard's pools take, in bytes.

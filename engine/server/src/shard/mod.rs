@@ -15,6 +15,7 @@ mod log_writer;
 mod logs;
 mod mailbox;
 mod receive;
+mod scripts;
 mod send;
 mod spool;
 mod stream;
@@ -26,6 +27,7 @@ pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
 pub(crate) use logs::loss_message;
 pub use logs::{BUFFER_BYTES_MAX, LogConfig};
 pub use mailbox::{Mailbox, Message};
+pub use scripts::{PROGRAM_TOKENS, PROGRAMS_MAX, ProgramLimits};
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -41,6 +43,7 @@ use drain::Drain;
 use followers::Followers;
 use logs::Logs;
 use mailbox::Inbox;
+use scripts::Scripts;
 use table::{End, Table};
 use versions::Versions;
 use wheel::Wheel;
@@ -58,6 +61,8 @@ pub struct ShardConfig {
     pub listeners: u16,
     /// What is logged where, and how.
     pub logs: LogConfig,
+    /// How many programs may run, and how long they may be silent.
+    pub programs: ProgramLimits,
     /// How long a drain may take.
     pub drain_timeout: Duration,
     /// How long a drain waits for a connection's next request.
@@ -77,6 +82,7 @@ impl ShardConfig {
             site: Site::new(),
             listeners: 1,
             logs: LogConfig::off(),
+            programs: ProgramLimits::SERVER,
             drain_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(5),
             requests_max: None,
@@ -104,6 +110,7 @@ pub struct Shard<R: Ring, H: Handler> {
     slots_waiting: VecDeque<u32>,
     streams_waiting: VecDeque<u32>,
     starved: VecDeque<u32>,
+    scripts: Scripts,
     followers: Followers,
     versions: Versions,
     /// Connections that have input, while the log has no room for their lines.
@@ -145,6 +152,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             streams_waiting: VecDeque::new(),
             followers: Followers::default(),
             versions: Versions::default(),
+            scripts: Scripts::new(config.programs, first_reserved + RESERVED_TOKENS as u32),
             starved: VecDeque::new(),
             logs_waiting: VecDeque::new(),
             inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
@@ -228,6 +236,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.serve_ready();
         self.fire_timers();
         self.serve_starved();
+        self.serve_scripts();
         self.serve_waiting_streams();
         self.serve_followers();
         self.serve_slot_waiters();
@@ -247,6 +256,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             .next()
             .min(self.logs.due())
             .min(self.drain.next())
+            .min(self.scripts.next())
             .min(self.accept_retry())
             .min(self.first_request);
         (next != Deadline::NEVER).then_some(next)
@@ -283,6 +293,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.landed(index);
                 self.on_room(index, result.is_ok());
             }
+            Outcome::Read(result, transfer) if self.scripts.owns(token) => self.on_input_read(token, result, transfer),
             Outcome::Read(result, transfer) => {
                 self.landed(index);
                 self.on_read(index, result, transfer);
@@ -315,12 +326,12 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Outcome::Woken => self.on_woken(),
             // A server never connects; a cancelled operation tells its own end.
             Outcome::Cancelled(_) | Outcome::Connected(_) => {}
-            Outcome::Discarded(_)
-            | Outcome::PostFailed(_)
-            | Outcome::Spawned(_)
-            | Outcome::Exited(_)
-            | Outcome::PipeRead(..)
-            | Outcome::PipeWritten(..) => unreachable!("nothing here submits these yet"),
+            Outcome::Discarded(_) | Outcome::PostFailed(_) => unreachable!("a server submits none of these"),
+            Outcome::Spawned(result) => self.on_spawned(token, result),
+            Outcome::Exited(result) => self.on_exited(token, result),
+            Outcome::PipeReady(result) => self.on_pipe_ready(token, result),
+            Outcome::PipeRead(result, transfer) => self.on_pipe_read(token, result, transfer),
+            Outcome::PipeWritten(result, transfer) => self.on_pipe_written(token, result, transfer),
         }
     }
 

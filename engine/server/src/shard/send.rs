@@ -200,7 +200,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
         let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
         let is_known = body_bytes > 0 || spilled.is_some();
-        debug_assert!(is_known || matches!(source, BodySource::Reader(_)), "a body outside the slot is not empty");
+        let is_made = matches!(source, BodySource::Reader(_) | BodySource::Program(_));
+        debug_assert!(is_known || is_made, "a body outside the slot is not empty");
         let attached = spilled.is_none_or(|bytes| self.attach_whole(index, bytes));
         let attached = attached
             && match source {
@@ -212,6 +213,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
                 }
                 BodySource::File(file, range) => return self.start_file(index, file, range, log, close),
+                BodySource::Program(from) => {
+                    let Some(output) = self.program_output(index, from) else { return self.abort(index) };
+                    let stream = Stream::of_reader(PullSource::new(Box::new(output), body_end), log, close);
+                    return self.start_stream(index, stream);
+                }
                 BodySource::Reader(reader) => {
                     let stream = Stream::of_reader(PullSource::new(reader, body_end), log, close);
                     return self.start_stream(index, stream);

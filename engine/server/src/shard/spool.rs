@@ -40,6 +40,13 @@ impl Spool {
     }
 }
 
+impl Spool {
+    /// The whole body, for who takes it over: its file and its length.
+    pub(super) fn into_whole(self) -> Option<(FileId, u64)> {
+        self.file.map(|file| (file, self.stored))
+    }
+}
+
 impl<R: Ring, H: Handler> Shard<R, H> {
     /// A piece of a body is full: it goes into the spool, which is made for the first.
     pub(super) fn spill(&mut self, index: u32) {

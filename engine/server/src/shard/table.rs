@@ -48,6 +48,8 @@ pub(super) struct Entry {
     pub(super) spool: Option<Box<Spool>>,
     /// The body that is being sent.
     pub(super) stream: Option<Box<Stream>>,
+    /// The program that answers here.
+    pub(super) script: Option<u32>,
     /// What the handler keeps for this connection.
     pub(super) state: Option<Box<dyn Any>>,
 }
@@ -64,6 +66,8 @@ pub(super) struct OpenAsk {
     pub(super) wants: Option<Ask>,
     /// Where the job in the worker pool will leave its result.
     pub(super) job: Option<JobResult>,
+    /// It waits for what its program says.
+    pub(super) listens: bool,
 }
 
 /// Files that one exchange has open at most; the first is closed for the next.
@@ -209,6 +213,7 @@ impl Entry {
             ask: None,
             spool: None,
             stream: None,
+            script: None,
             state: None,
         }
     }

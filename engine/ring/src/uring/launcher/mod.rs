@@ -27,6 +27,16 @@ pub struct LauncherOptions {
     pub descriptors_max: u64,
 }
 
+impl LauncherOptions {
+    /// For programs that strangers can start: as `nobody` when this process is root, else as itself.
+    pub fn for_strangers() -> Self {
+        const NOBODY: u32 = 65_534;
+        // SAFETY: geteuid cannot fail and touches no memory.
+        let is_root = unsafe { libc::geteuid() } == 0;
+        Self { user: is_root.then_some((NOBODY, NOBODY)), ..Self::default() }
+    }
+}
+
 impl Default for LauncherOptions {
     fn default() -> Self {
         Self { user: None, cpu_s_max: 600, descriptors_max: 1024 }

@@ -128,6 +128,44 @@ impl Exchange<'_> {
         self.done()
     }
 
+    /// Ends the head; the body is what this exchange's program says, behind the first `from` bytes of its output.
+    ///
+    /// It is framed as by [`Self::end_headers_stream`]. A program that is killed or runs into its time limit cuts the
+    /// connection.
+    ///
+    /// # Errors
+    /// Before the response line.
+    pub fn end_headers_program(&mut self, from: usize) -> Reply {
+        if self.state != State::Head {
+            return Err(HandlerError::OutOfOrder);
+        }
+        if let Some(len) = self.announced {
+            return self.end_headers_from(BodySource::Program(from), len);
+        }
+        if self.status.has_body() {
+            self.frame_stream()?;
+        }
+        self.end_lines();
+        if self.sends_body() {
+            self.body = BodySource::Program(from);
+        }
+        self.done()
+    }
+
+    /// Passes what this exchange's program says on as it is, head and all, and ends the connection behind it: NPH scripts
+    /// speak HTTP themselves (RFC 3875 section 5). `status` is for the log.
+    ///
+    /// # Errors
+    /// When an answer was begun already.
+    pub fn pass_program(&mut self, status: Status) -> Reply {
+        if self.state != State::Start {
+            return Err(HandlerError::OutOfOrder);
+        }
+        (self.status, self.close) = (status, true);
+        (self.body, self.body_end) = (BodySource::Program(0), BodyEnd::Close);
+        self.done()
+    }
+
     /// Says how a body of unknown length ends.
     fn frame_stream(&mut self) -> Result<(), HandlerError> {
         if self.site.http10 || self.request.version() < Version::Http11 {

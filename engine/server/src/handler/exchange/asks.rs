@@ -1,6 +1,6 @@
 //! What a handler can wait for.
 
-use slipring_ring::{FileId, RootId};
+use slipring_ring::{FileId, Launch, RootId};
 
 use super::{Answered, Exchange, Waits};
 use crate::handler::{Ask, Job, PlannedJob, Reply};
@@ -30,6 +30,25 @@ impl Exchange<'_> {
     /// Never; a `Reply` for the end of a function.
     pub fn ask_list(&mut self, tag: u32, file: FileId) -> Reply {
         Ok(Answered(Waits::Ask(Ask::List { file }, tag)))
+    }
+
+    /// Asks for a program, which gets the request's body as its standard input. [`crate::Handler::resume`] goes on with
+    /// what it says ([`crate::Arrived::Spoke`]), as soon as it says anything; its standard error goes into the log. An
+    /// exchange has one program. When the peer leaves, it is killed.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_program(&mut self, tag: u32, launch: Launch) -> Reply {
+        self.scratch.launch = Some(launch);
+        Ok(Answered(Waits::Ask(Ask::Program, tag)))
+    }
+
+    /// Asks for more of the program's output; what it said before comes again, in front.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_output(&mut self, tag: u32) -> Reply {
+        Ok(Answered(Waits::Ask(Ask::Output, tag)))
     }
 
     /// Asks for work that may block; it runs in the worker pool, while the shard serves others.

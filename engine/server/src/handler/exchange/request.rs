@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use slipring_ring::{Instant, Peer};
+use slipring_wire::body::framing::BodyFraming;
 use slipring_wire::request::RequestHead;
 use slipring_wire::target::{TargetError, normalize};
 use slipring_wire::version::Version;
@@ -108,6 +109,11 @@ impl<'a> Exchange<'a> {
     /// Whether the body lies in a spool ([`crate::Admit::Spool`]).
     pub fn is_spooled(&self) -> bool {
         self.scratch.spooled > 0
+    }
+
+    /// Whether the head announced a body, of whatever length.
+    pub fn announces_body(&self) -> bool {
+        self.request.head.framing() != BodyFraming::None
     }
 
     /// The monotonic time of this tick.

@@ -233,6 +233,11 @@ impl OutOfSlot {
         }
     }
 
+    /// Whether the exchange's program goes on as the body.
+    pub(super) fn is_of_program(&self) -> bool {
+        matches!(self.source, BodySource::Program(_))
+    }
+
     fn lingering(mut self, more: bool) -> Self {
         self.close = self.close.map(|linger| linger || more);
         self

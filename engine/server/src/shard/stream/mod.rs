@@ -32,6 +32,8 @@ pub(super) struct Stream {
     waiting: bool,
     /// Its first piece was asked for.
     begun: bool,
+    /// Nothing was there to be sent: whoever makes it wakes it.
+    parked: bool,
 }
 
 /// Where the pieces come from.
@@ -58,7 +60,7 @@ impl Stream {
 
     fn new(source: Source, log: Vec<u8>, close: Option<bool>) -> Self {
         let pace = Pace { sent: 0, waited: Duration::ZERO, waiting_since: None };
-        Self { source, pace, log, close, flying: (0, 0), waiting: false, begun: false }
+        Self { source, pace, log, close, flying: (0, 0), waiting: false, begun: false, parked: false }
     }
 
     /// Whether its first piece was asked for: from then on one of its operations is in flight, or it waits in line.
@@ -137,6 +139,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         match &stream.source {
             Source::File(_) => self.read_piece(index, transfer),
             Source::Pull(_) => self.pull_piece(index, transfer),
+        }
+    }
+
+    /// Whoever makes a stream has more for it.
+    pub(super) fn wake_stream(&mut self, index: u32) {
+        let Some(stream) = self.table.get(index).and_then(|entry| entry.stream.as_mut()) else { return };
+        if std::mem::take(&mut stream.parked) {
+            self.stream_next(index);
         }
     }
 
@@ -257,6 +267,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(file) = self.end_version(&stream) {
             self.ring.submit(token, Op::CloseFile { file });
         }
+        self.let_script_go(index, false);
         self.log_stream(&stream);
         self.after_answers(index);
     }

@@ -30,6 +30,8 @@ pub(in crate::shard) struct PullSource {
 enum Piece {
     /// These bytes of the buffer.
     Bytes(u32, u32),
+    /// Nothing yet.
+    Wait,
     /// The end; nothing is left to be said.
     End,
     /// The body cannot be finished.
@@ -83,6 +85,7 @@ impl PullSource {
         match self.read(&mut buffer[OPENING_BYTES..OPENING_BYTES + room]) {
             Ok(0) => self.finish(buffer),
             Ok(len) => self.frame(buffer, len),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Piece::Wait,
             Err(_) => Piece::Failed,
         }
     }
@@ -143,7 +146,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             _ => Piece::Failed,
         };
         match piece {
-            Piece::Bytes(start, end) => self.send_piece(index, transfer, start, end),
+            Piece::Bytes(start, end) => {
+                self.send_piece(index, transfer, start, end);
+                self.output_taken(index);
+            }
+            Piece::Wait => {
+                self.ring.return_transfer(transfer);
+                self.park_stream(index);
+            }
             Piece::End => {
                 self.ring.return_transfer(transfer);
                 self.stream_done(index);
@@ -153,5 +163,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.abort(index);
             }
         }
+    }
+
+    /// A stream has nothing to send: its program has the turn, and the time.
+    fn park_stream(&mut self, index: u32) {
+        let now = self.ring.now();
+        let Some(entry) = self.table.get(index) else { return };
+        let (Some(_), Some(stream)) = (entry.script, &mut entry.stream) else { return self.abort(index) };
+        stream.parked = true;
+        entry.conn.await_program(now, &self.scripts.limits().silence);
+        self.arm_timer(index);
+        self.output_taken(index);
     }
 }

@@ -1,0 +1,140 @@
+//! The head of a script's answer (RFC 3875 section 6).
+
+use slipring_wire::field::{is_token, trim_space};
+use slipring_wire::response::Status;
+
+/// What a script's first lines say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ReplyHead<'a> {
+    /// `Status`, with its phrase if it has one.
+    pub(super) status: Option<(Status, &'a [u8])>,
+    /// `Location`.
+    pub(super) location: Option<&'a [u8]>,
+    /// All others that pass, in order.
+    pub(super) fields: Vec<(&'a str, &'a [u8])>,
+    /// Bytes up to the body.
+    pub(super) bytes: usize,
+}
+
+/// What the lines so far amount to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Parsed<'a> {
+    Complete(ReplyHead<'a>),
+    Partial,
+    /// This is no head, and why.
+    Broken(&'static str),
+}
+
+/// Bytes of a reply's head at most.
+pub(super) const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Fields that the engine answers for (RFC 9110 section 7.6.1, and its own lines).
+const OURS: [&str; 9] =
+    ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "date", "server"];
+
+/// Reads the head of what a script said so far.
+pub(super) fn parse(said: &[u8]) -> Parsed<'_> {
+    let mut head = ReplyHead { status: None, location: None, fields: Vec::new(), bytes: 0 };
+    let mut lines = 0;
+    while let Some(end) = said[head.bytes..].iter().position(|&byte| byte == b'\n') {
+        let line = &said[head.bytes..head.bytes + end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        head.bytes += end + 1;
+        if line.is_empty() {
+            return if lines > 0 { Parsed::Complete(head) } else { Parsed::Broken("it begins with an empty line") };
+        }
+        if let Err(why) = read_field(&mut head, line) {
+            return Parsed::Broken(why);
+        }
+        lines += 1;
+        if head.bytes > HEAD_BYTES_MAX {
+            break;
+        }
+    }
+    if said.len() > HEAD_BYTES_MAX { Parsed::Broken("its head is too long") } else { Parsed::Partial }
+}
+
+fn read_field<'a>(head: &mut ReplyHead<'a>, line: &'a [u8]) -> Result<(), &'static str> {
+    let colon = line.iter().position(|&byte| byte == b':').ok_or("a line of its head has no colon")?;
+    let (name, value) = (&line[..colon], trim_space(&line[colon + 1..]));
+    let name = Some(name).filter(|name| is_token(name)).and_then(|name| std::str::from_utf8(name).ok());
+    let name = name.ok_or("a line of its head has no field name")?;
+    if value.iter().any(|&byte| matches!(byte, 0 | b'\r' | b'\n')) {
+        return Err("a field of its head has a forbidden byte");
+    }
+    if name.eq_ignore_ascii_case("status") {
+        head.status = Some(read_status(value).ok_or("its Status is no status")?);
+    } else if name.eq_ignore_ascii_case("location") {
+        head.location = Some(value);
+    } else if !OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+        head.fields.push((name, value));
+    }
+    Ok(())
+}
+
+/// Three digits and a phrase. What is below 200 is no final answer.
+fn read_status(value: &[u8]) -> Option<(Status, &[u8])> {
+    let (digits, phrase) = value.split_at_checked(3)?;
+    let code: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let separated = phrase.is_empty() || phrase.starts_with(b" ");
+    Status::new(code).filter(|_| separated && (200..=599).contains(&code)).map(|status| (status, trim_space(phrase)))
+}
+
+/// The status in the first line of an answer that a script wrote itself.
+pub(super) fn status_of_line(said: &[u8]) -> Option<Status> {
+    let line = said.strip_prefix(b"HTTP/")?;
+    let space = line.iter().take(8).position(|&byte| byte == b' ')?;
+    read_status(line[space + 1..].get(..3)?).map(|(status, _)| status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(said: &[u8]) -> ReplyHead<'_> {
+        match parse(said) {
+            Parsed::Complete(head) => head,
+            other => panic!("{other:?} of {}", said.escape_ascii()),
+        }
+    }
+
+    #[test]
+    fn heads_in_either_line_end() {
+        for said in [&b"Content-Type: a/b\nX: 1\n\nbody"[..], b"Content-Type: a/b\r\nX: 1\r\n\r\nbody"] {
+            let head = complete(said);
+            assert_eq!(head.fields, [("Content-Type", &b"a/b"[..]), ("X", b"1")]);
+            assert_eq!(&said[head.bytes..], b"body");
+            for cut in 0..head.bytes {
+                assert_eq!(parse(&said[..cut]), Parsed::Partial, "{}", said[..cut].escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn status_and_location_are_understood() {
+        let head = complete(b"status: 404 Not Here\nLOCATION: /x\nTransfer-Encoding: chunked\nDate: never\n\n");
+        assert_eq!(head.status.map(|(status, phrase)| (status.code(), phrase)), Some((404, &b"Not Here"[..])));
+        assert_eq!((head.location, head.fields.len()), (Some(&b"/x"[..]), 0));
+        for wrong in ["99", "100", "abc", "2000", "600", ""] {
+            let said = format!("Status: {wrong}\n\n");
+            assert!(matches!(parse(said.as_bytes()), Parsed::Broken(_)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_head_is_told_at_once() {
+        for said in [&b"\nbody"[..], b"<html>\n", b"no colon\n", b": no name\n", b"sp ace: x\n", b"X: a\0b\n"] {
+            assert!(matches!(parse(said), Parsed::Broken(_)), "{}", said.escape_ascii());
+        }
+        assert!(matches!(parse(&vec![b'x'; HEAD_BYTES_MAX + 1]), Parsed::Broken(_)));
+        let long = b"X: y\n".repeat(HEAD_BYTES_MAX / 5 + 1);
+        assert!(matches!(parse(&long), Parsed::Broken(_)));
+    }
+
+    #[test]
+    fn the_status_of_a_whole_answer() {
+        assert_eq!(status_of_line(b"HTTP/1.0 201 Created\r\n").map(Status::code), Some(201));
+        assert_eq!(status_of_line(b"HTTP/1.1 204\r\n").map(Status::code), Some(204));
+        assert_eq!(status_of_line(b"hello"), None);
+    }
+}

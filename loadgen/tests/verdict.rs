@@ -76,7 +76,7 @@ struct Ended {
 }
 
 impl Ended {
-    fn of(output: Output) -> Self {
+    fn of(output: &Output) -> Self {
         let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
         let ended = Self { json, status: output.status.code() };
         assert_eq!(ended.json["exit_status"].as_i64(), ended.status.map(i64::from), "{:#}", ended.json);
@@ -106,14 +106,14 @@ impl Ended {
 }
 
 fn run(url: &str, words: &str) -> Ended {
-    Ended::of(command(url, words).output().expect("it starts"))
+    Ended::of(&command(url, words).output().expect("it starts"))
 }
 
 /// Starts a run and does something to it meanwhile.
 fn meanwhile(url: &str, words: &str, act: impl FnOnce(Pid)) -> Ended {
     let child = command(url, words).spawn().expect("it starts");
     act(Pid::from_child(&child));
-    Ended::of(child.wait_with_output().expect("it ends"))
+    Ended::of(&child.wait_with_output().expect("it ends"))
 }
 
 fn send(pid: Pid, signal: Signal) {
@@ -290,7 +290,7 @@ fn a_throttled_generator_says_so() {
     let script = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.directory);
     let mut shell = Command::new("sh");
     shell.args(["-c", &script, "sh", PROGRAM, "--json", "-", "--quiet", "-c", "8", "-d", "2s", "--warmup", "0", &url]);
-    let ended = Ended::of(shell.output().expect("a shell"));
+    let ended = Ended::of(&shell.output().expect("a shell"));
     ended.check("throttled", Some("invalid"));
     assert!(ended.json["host"]["quota"].as_f64().is_some_and(|cores| (cores - 0.05).abs() < 1e-9));
 }

@@ -59,14 +59,14 @@ fn serve(pages: HashMap<String, String>) -> (u16, Asked) {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (pages, log) = (pages.clone(), log.clone());
-            thread::spawn(move || answer(stream, &pages, &log));
+            thread::spawn(move || answer(&stream, &pages, &log));
         }
     });
     (port, asked)
 }
 
-fn answer(stream: TcpStream, pages: &HashMap<String, String>, log: &Asked) {
-    let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+fn answer(stream: &TcpStream, pages: &HashMap<String, String>, log: &Asked) {
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
     let Some(request) = lines.next() else { return };
     lines.take_while(|line| !line.is_empty()).for_each(drop);
     let target = request.split(' ').nth(1).unwrap_or_default().to_owned();
@@ -77,7 +77,8 @@ fn answer(stream: TcpStream, pages: &HashMap<String, String>, log: &Asked) {
         body.len()
     );
     // The browser may have had enough.
-    let _ = (&stream).write_all(&[head.as_bytes(), body.as_bytes()].concat());
+    let mut stream = stream;
+    let _ = stream.write_all(&[head.as_bytes(), body.as_bytes()].concat());
 }
 
 fn chromium() -> Option<String> {

@@ -50,8 +50,9 @@ fn the_schema_can_fail() {
 
 #[test]
 fn counts_that_do_not_add_up_are_named() {
+    type Spoil = fn(&mut Run);
     let run = report(&samples::valid()).run;
-    let spoil: [(fn(&mut Run), &str); 4] = [
+    let spoil: [(Spoil, &str); 4] = [
         (|run| run.requests.shed += 1, "due = sent + shed + dropped: 200000 is not 200001"),
         (|run| run.requests.unanswered += 1, "sent = completed + failed + unanswered"),
         (|run| run.requests.ok += 1, "completed = ok + errors.status"),

@@ -190,7 +190,9 @@ pub fn share_out(whole: &RunRecord, quarters: &mut [RunRecord; 4]) {
 fn answer(run: &mut RunRecord, seed: u64, respond: impl Fn(u64, u64) -> u64) {
     let all: Vec<_> = answers(run, seed, respond).collect();
     let count = all.len() as u64;
-    all.into_iter().for_each(|answer| put(run, answer));
+    for answer in all {
+        put(run, answer);
+    }
     count_all(run, count);
     (0..64).for_each(|i| run.record.connect.record(connect_ns(i), 1));
     local(run, count);

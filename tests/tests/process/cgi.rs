@@ -493,6 +493,7 @@ fn scripts_say_the_same_behind_python() {
     ] {
         let ours = ask(&server, request).text();
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         stream.write_all(request.replace('|', "\r\n").as_bytes()).expect("it reads");
         // Behind Python a script reads from the socket itself, and so never finds an end before the peer makes one (row C6).
         stream.shutdown(std::net::Shutdown::Write).expect("it is connected");

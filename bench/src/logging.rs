@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use slipring_load::plan::{Plan, Target};
+use slipring_load::plan::{Plan, Request, Target};
 use slipring_load::{cli, drive, machine};
 use tempfile::TempDir;
 use thiserror::Error;
@@ -148,8 +148,9 @@ fn measure(
 ) -> Result<Sample, LoggingError> {
     let address = server.address;
     let target = Target { host: address.ip().to_string(), port: address.port(), path: "/13.txt".to_owned() };
+    let fields = FIELDS.iter().map(|field| field.parse().expect("a field line")).collect();
     let plan = Plan {
-        fields: FIELDS.iter().map(|field| field.parse().expect("a field line")).collect(),
+        requests: vec![Request { fields, ..Request::new(target.clone()) }],
         connections: options.connections,
         pipeline,
         warmup: WARMUP,

@@ -6,8 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod compare;
 pub mod drive;
+pub mod judge;
 pub mod machine;
 pub mod plan;
+pub mod plot;
 pub mod record;
 pub mod report;
+pub mod sweep;

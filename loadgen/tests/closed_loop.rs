@@ -63,7 +63,8 @@ fn check_sums(json: &Value) {
     assert_eq!(of("sent"), of("completed") + of("failed") + of("unanswered"), "{json:#}");
     let statuses: u64 = json["status"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
     assert_eq!(statuses, of("completed"));
-    assert_eq!(number(json, "/samples"), of("completed"));
+    // What had no answer in time is a lower bound among the samples; answers from 400 on have times of their own.
+    assert!(number(json, "/samples") >= of("ok"), "{json:#}");
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what `serve` takes may also close")]
@@ -168,7 +169,28 @@ fn wrong_words_are_status_2_with_a_hint() {
     let rows = [
         (&["https://127.0.0.1/"][..], "https is not supported"),
         (&["-d", "{\"a\":1}", "x"], "duration"),
-        (&["-R", "100", "x"], "hint: a fixed rate"),
+        (&["-q", "100", "x"], "hint: a rate is -R"),
+        (&["-R", "0", "127.0.0.1"], "must be above 0"),
+        (&["-R", "fast", "127.0.0.1"], "hint: -R is requests a second"),
+        (&["--stage", "1s@0", "127.0.0.1"], "above 0"),
+        (&["8000"], "localhost:8000"),
+        (&["http://"], "names no host"),
+        (&["ftp://127.0.0.1/"], "is not http"),
+        (&["http://127.0.0.1:99999/"], "not a port"),
+        (&["-host", "a", "127.0.0.1"], "hint: this is a server's flag"),
+        (&["-h2", "127.0.0.1"], "hint: HTTP/1.1"),
+        (&["--fail-if", "p99", "127.0.0.1"], "p99>5ms"),
+        (&["--slo", "p99<5ms", "127.0.0.1"], "open loop"),
+        (&["--deadline", "1s", "127.0.0.1"], "open loop"),
+        (&["--json", "-", "--csv", "-", "127.0.0.1"], "takes one of them"),
+        (&["--json", "/nowhere/at/all", "127.0.0.1"], "--json"),
+        (&["--body-file", "/nowhere", "127.0.0.1"], "/nowhere"),
+        (&["--urls", "/nowhere"], "/nowhere"),
+        (&["--target-cgroup", "/nowhere", "127.0.0.1"], "--target-cgroup"),
+        (&["--start-at", "@1", "127.0.0.1"], "past"),
+        (&["report", "/nowhere"], "/nowhere"),
+        (&["merge"], "<RUN>"),
+        (&["merge", "/nowhere"], "/nowhere"),
         (&["-c", "0", "127.0.0.1"], "at least 1"),
         (&["-c", "2", "-t", "3", "127.0.0.1"], "cannot share"),
         (&["-H", "no colon", "127.0.0.1"], "Name: value"),

@@ -11,6 +11,8 @@ mod files;
 mod kernel;
 #[path = "ring_contract/memory.rs"]
 mod memory;
+#[path = "ring_contract/posting.rs"]
+mod posting;
 #[path = "ring_contract/programs.rs"]
 mod programs;
 #[path = "ring_contract/queues.rs"]
@@ -100,6 +102,9 @@ on_every_ring! {
     discarding::a_discard_waits_for_bytes,
     discarding::a_discard_sees_the_end,
     discarding::a_reset_breaks_a_discard,
+    posting::a_post_leaves_whole_and_silently,
+    posting::a_post_waits_for_room,
+    posting::a_post_that_fails_says_so,
     programs::a_program_speaks_and_ends,
     programs::a_program_gets_its_arguments_and_environment_alone,
     programs::bytes_pass_through_pipes_in_order,

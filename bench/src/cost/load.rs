@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use slipring_load::drive;
-use slipring_load::plan::{Plan, Target};
+use slipring_load::plan::{Plan, Request, Target};
 use slipring_load::record::RunRecord;
 
 use super::CostError;
@@ -38,13 +38,15 @@ pub(super) const HOST: &str = "bench";
 
 /// The bytes of one request.
 pub(super) fn request(path: &str) -> Vec<u8> {
-    plan(SocketAddr::from(([127, 0, 0, 1], 80)), path).request()
+    let plan = plan(SocketAddr::from(([127, 0, 0, 1], 80)), path);
+    plan.mix(0).ok().and_then(|mix| mix.only().map(<[u8]>::to_vec)).expect("one request that never changes")
 }
 
 fn plan(address: SocketAddr, path: &str) -> Plan {
     let host = format!("Host: {HOST}").parse().expect("a field line");
     let target = Target { host: address.ip().to_string(), port: address.port(), path: path.to_owned() };
-    Plan { fields: vec![host], ..Plan::new(target) }
+    let request = Request { fields: vec![host], ..Request::new(target.clone()) };
+    Plan { requests: vec![request], ..Plan::new(target) }
 }
 
 impl Load {

@@ -31,6 +31,8 @@ pub enum Outcome {
     Discarded(Result<u32, RecvError>),
     /// Of [`crate::Op::Send`]: how many bytes left. The slot's own position has moved by as many.
     Sent(Result<u32, SendError>, SendSlot),
+    /// Of [`crate::Op::Post`], if the bytes have not all left.
+    PostFailed(SendError),
     /// Of [`crate::Op::Stream`]: how many bytes left.
     Streamed(Result<u32, SendError>, Transfer),
     /// Of [`crate::Op::Poll`].

@@ -41,9 +41,10 @@ use std::time::Duration;
 
 /// Submission, completion, owned memory and time, for one shard.
 ///
-/// A ring is used from one thread. Every submission ends in exactly one completion without `more`. Of the kinds that
-/// lend memory or stay armed (accept, receive, discard, send, stream, poll, open, read, list, write, connect, run, those
-/// of spools, programs and pipes but for reap and close), at most one is in flight for a token slot.
+/// A ring is used from one thread. Every submission ends in exactly one completion without `more`; only a post that went
+/// well ends in none. Of the kinds that lend memory or stay armed (accept, receive, discard, send, stream, poll, open,
+/// read, list, write, connect, run, and those of spools, programs and pipes but for reap and close), at most one is in
+/// flight for a token slot.
 pub trait Ring {
     /// Hands an operation over. It never fails: what the submission queue cannot take waits in the ring, in order, and
     /// what the kernel refuses comes back as a completion with an error. Buffers named by `op` are the ring's until then.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::buffer::{SendSlot, Transfer};
+use crate::buffer::{BlobId, SendSlot, Transfer};
 use crate::launch::Launch;
 pub use crate::task::Task;
 use crate::token::OpToken;
@@ -135,6 +135,18 @@ pub enum Op<'a> {
         socket: Socket,
         /// What; comes back with the completion.
         slot: SendSlot,
+    },
+    /// Send the first `len` bytes of a blob, all of them, and say nothing when they have left: its only completion,
+    /// [`crate::Outcome::PostFailed`], says that they have not. Who posts knows by the answer that they did. Two posts in
+    /// flight on one socket may overtake each other when it has no room, so only what is alike is posted. Any number may
+    /// be in flight, and the socket may be closed meanwhile; the blob lives as long as the ring.
+    Post {
+        /// To whom.
+        socket: Socket,
+        /// From where.
+        blob: BlobId,
+        /// How many bytes.
+        len: u32,
     },
     /// Send a range of a transfer buffer as far as the socket has room now ([`crate::SendError::WouldBlock`]: none).
     Stream {

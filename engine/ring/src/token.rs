@@ -52,13 +52,15 @@ pub enum OpKind {
     WritePipe,
     /// Close an end of a pipe.
     ClosePipe,
+    /// Send a blob and say nothing.
+    Post,
     /// Another thread woke the ring.
     Wake,
 }
 
 impl OpKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 26;
 
     /// Every kind, in the order of its number.
     pub const ALL: [OpKind; Self::COUNT] = [
@@ -86,6 +88,7 @@ impl OpKind {
         OpKind::ReadPipe,
         OpKind::WritePipe,
         OpKind::ClosePipe,
+        OpKind::Post,
         OpKind::Wake,
     ];
 }

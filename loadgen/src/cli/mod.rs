@@ -1,42 +1,92 @@
 //! The command line: words in, a plan, a run, a report, an exit status.
 
+pub mod compare;
+mod files;
 mod hints;
+mod load;
 mod options;
+mod output;
+mod plan;
+mod progress;
+mod run;
+mod signals;
+mod start_at;
+mod stored;
+pub mod sweep;
+mod values;
 
+use std::env;
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::{env, fs};
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::plan::Plan;
-use crate::record::RunRecord;
-use crate::{drive, machine, report};
-use options::Options;
+use options::{Command, Words};
+use output::Output;
+use signals::Signals;
 
 /// The run is valid.
 const EXIT_OK: u8 = 0;
 /// Usage, a bad URL, a limit that is too low.
 const EXIT_USAGE: u8 = 2;
+/// The result is invalid, or suspect with `--strict`.
+const EXIT_INVALID: u8 = 3;
 /// The target never answered.
 const EXIT_NO_ANSWER: u8 = 4;
+/// A comparison cannot tell, with `--require-answer`.
+const EXIT_NOT_TOLD: u8 = 5;
 /// Ctrl-C ended the run; its report is still written.
 const EXIT_INTERRUPTED: u8 = 130;
 
-/// Where the JSON goes to standard output instead of a file.
+/// Where a report goes to standard output instead of a file.
 const STANDARD_OUTPUT: &str = "-";
 
 /// The whole program.
 pub fn main() -> ExitCode {
     let words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    let options = match Options::try_parse_from(&words) {
-        Ok(options) => options,
-        Err(error) => return explain(&error, &words),
-    };
-    match perform(&options, &words) {
+    // These two read their own words. A host of that name is `http://compare`.
+    match words.get(1).map(String::as_str) {
+        Some("compare") => return compare::main(&words),
+        Some("sweep") => return sweep::main(&words),
+        _ => {}
+    }
+    if let Some((word, hint)) = hints::refused(&words) {
+        eprintln!("slipring-load: '{word}' is not a flag of this program\n\nhint: {hint}");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    match Words::command().try_get_matches_from(&words) {
+        Ok(given) => finish(perform(&given, &words)),
+        Err(error) => explain(&error, &words),
+    }
+}
+
+fn perform(given: &clap::ArgMatches, words: &[String]) -> Result<u8, Failure> {
+    let parsed = Words::from_arg_matches(given).map_err(|error| Failure::usage(error.to_string()))?;
+    match parsed.command {
+        None => run::perform(&parsed.run, given, words),
+        Some(Command::Report(again)) => again.perform(),
+        Some(Command::Merge(merge)) => merge.perform(words),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut whole(), "slipring-load", &mut io::stdout());
+            Ok(EXIT_OK)
+        }
+        Some(Command::Compare | Command::Sweep) => Err(Failure::usage(
+            "compare and sweep come first: slipring-load compare --help, slipring-load sweep --help",
+        )),
+    }
+}
+
+/// The command with all words of its other commands.
+fn whole() -> clap::Command {
+    let command = Words::command().mut_subcommand("compare", |_| compare::command().name("compare"));
+    command.mut_subcommand("sweep", |_| sweep::command().name("sweep"))
+}
+
+/// The end of the process: what failed is said, the status is returned.
+fn finish(performed: Result<u8, Failure>) -> ExitCode {
+    match performed {
         Ok(status) => ExitCode::from(status),
         Err(Failure { message, status }) => {
             eprintln!("slipring-load: {message}");
@@ -46,9 +96,12 @@ pub fn main() -> ExitCode {
 }
 
 /// One line for the user, and how the process ends.
-struct Failure {
-    message: String,
-    status: u8,
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// For the user.
+    pub message: String,
+    /// See `docs/INTERFACES.md`.
+    pub status: u8,
 }
 
 impl Failure {
@@ -57,74 +110,28 @@ impl Failure {
     }
 }
 
+/// A seed that differs from run to run; it is printed, so that a run can be had again.
+fn seed() -> u64 {
+    // Six digits can be typed.
+    u64::from(start_at::now().subsec_micros())
+}
+
 /// A wrong word, with a hint where another tool's habit is behind it; also `--help` and `--version`.
 fn explain(error: &clap::Error, words: &[String]) -> ExitCode {
     // Nothing can be done about a closed standard error.
     let _ = error.print();
+    let hint = hints::refused(words).map(|refused| refused.1).or_else(|| hints::hint(error));
     if error.use_stderr()
-        && let Some(hint) = hints::hint(words)
+        && let Some(hint) = hint
     {
         eprintln!("\nhint: {hint}");
     }
     ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { EXIT_OK })
 }
 
-fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
-    let addresses = resolve(options)?;
-    let plan = options.plan(&addresses);
-    plan.check(machine::descriptors_max().unwrap_or(u64::MAX)).map_err(|error| Failure::usage(error.to_string()))?;
-    if plan.target_pid.is_some_and(|pid| machine::process_cpu_ns(pid).is_none()) {
-        return Err(Failure::usage("--target-pid names no process whose CPU time can be read"));
-    }
-    let run = drive::run(&plan, &addresses, &stop_on_signals());
-    let run = run.map_err(|error| Failure::usage(error.to_string()))?;
-    let status = exit_status(&run);
-    write_reports(options, &run, words, status)?;
-    if status == EXIT_NO_ANSWER {
-        return Err(Failure { message: no_answer(&plan, &run), status });
-    }
-    Ok(status)
-}
-
-fn resolve(options: &Options) -> Result<Vec<SocketAddr>, Failure> {
-    let target = &options.url;
-    let unknown = |what: String| Failure { message: format!("{}: {what}", target.host), status: EXIT_NO_ANSWER };
-    let found = (target.host.as_str(), target.port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?;
-    let addresses: Vec<SocketAddr> = found.collect();
-    if addresses.is_empty() { Err(unknown("the name has no address".to_owned())) } else { Ok(addresses) }
-}
-
 /// A flag that SIGINT and SIGTERM raise; the second of them ends the process at once.
 pub fn stop_on_signals() -> Arc<AtomicBool> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        // In this order: the first signal finds the flag down. Where a handler cannot be set, the signal just kills.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, i32::from(EXIT_INTERRUPTED), stop.clone());
-        let _ = signal_hook::flag::register(signal, stop.clone());
-    }
-    stop
-}
-
-fn exit_status(run: &RunRecord) -> u8 {
-    match (run.interrupted, run.answered) {
-        (true, _) => EXIT_INTERRUPTED,
-        (false, true) => EXIT_OK,
-        (false, false) => EXIT_NO_ANSWER,
-    }
-}
-
-/// Standard output carries what was asked for: the JSON if it goes there, else the text.
-fn write_reports(options: &Options, run: &RunRecord, words: &[String], status: u8) -> Result<(), Failure> {
-    let text = report::text(run);
-    let Some(path) = &options.json else { return print(&text) };
-    let json = format!("{:#}\n", report::json(run, words, status));
-    if path == STANDARD_OUTPUT {
-        eprint!("{text}");
-        return print(&json);
-    }
-    fs::write(path, json).map_err(|error| Failure::usage(format!("writing {path} failed: {error}")))?;
-    print(&text)
+    Signals::listen().stop
 }
 
 fn print(text: &str) -> Result<(), Failure> {
@@ -133,9 +140,4 @@ fn print(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Failure::usage(format!("writing the report failed: {error}"))),
     }
-}
-
-fn no_answer(plan: &Plan, run: &RunRecord) -> String {
-    let why = run.refusal.as_deref().unwrap_or("it took connections and answered none of their requests");
-    format!("{} never answered: {why}", plan.target)
 }

@@ -1,160 +1,287 @@
-//! The flags, and the plan that they make.
+//! The flags of a run, in wrk2's letters where wrk2 has one.
 
-use std::net::SocketAddr;
-use std::thread;
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::plan::{FieldLine, Method, Plan, Target, parse_duration};
+use super::start_at::StartAt;
+use super::stored::{Again, Merge};
+use super::values::{Cores, Place, parse_method, parse_threads, parse_url};
+use crate::judge::Threshold;
+use crate::plan::{Arrivals, Check, FieldLine, Method, OnBusy, Stage, Target, parse_duration, parse_rate};
+
+const ABOUT: &str = "Loads an HTTP/1.1 server and says how fast it answered, and whether that can be believed.";
 
 const EXAMPLES: &str = "\
 Examples:
-  slipring-load http://127.0.0.1:8000/    64 connections, 1 thread, 10 seconds
-  slipring-load -c 256 -d 30s localhost:8000/a.html    http:// may be left out
-  slipring-load --pipeline 16 --json - localhost:8000    JSON on standard output
-  slipring-load -H 'Accept-Encoding: gzip' -m HEAD http://127.0.0.1:8000/
+  How fast is it?  64 connections, as fast as it answers (a closed loop):
+    slipring-load localhost:8000
+  How long do users wait at 2,000 requests a second (an open loop)?
+    slipring-load -R 2000 -d 30s localhost:8000/index.html
+  In CI: fail when 1% wait longer than 5 ms, and write a summary:
+    slipring-load -R 500 --fail-if 'p99>5ms' --summary-md summary.md localhost:8000
+  A day in two minutes: a ramp, then a plateau, arrivals at random:
+    slipring-load --stage 60s@100..2000 --stage 60s@2000 --arrivals poisson localhost:8000
+  Posts with numbered bodies, a new connection for each:
+    slipring-load -m POST --body '{\"id\":{seq}}' --no-keepalive localhost:8000/items
+  Everything in one folder, drawn again later:
+    slipring-load -R 2000 --out run1 localhost:8000 && slipring-load report run1
 
-A connection sends its next request when its last one is answered (a closed
-loop), so the percentiles are service times: while the target stalls, no new
-requests queue up behind the stall, and it is seen once per connection.
+A closed loop sends a connection's next request when its last one is answered: its
+percentiles are service times, and while the target stalls, the load stalls with it. An
+open loop (-R, --stage) sends by the clock whatever the target does, and counts from the
+intended time: that is what users see.
 
-Exit status: 0 measured, 2 usage or a limit that is too low, 4 the target
-never answered, 130 interrupted.";
+Times: 10, 10s, 500ms, 250us, 1m, 1h; a bare number is seconds.
+Metrics of --fail-if and --slo: p50 to p99.999, mean, min, max, stdev, as they are or of
+one part (service.p99, response.p99, first_byte.p99, connect.p99, lag.p99), error_rate
+(in %), errors, rate, target_cpu, machine_cpu, generator_cpu (in us a request).
 
-/// Loads an HTTP/1.1 server over io_uring and says how fast it answered.
+Exit status: 0 measured, and every threshold holds; 1 a threshold does not hold; 2 wrong
+words, or limits too low; 3 the run is invalid (with --strict: or suspect); 4 the target
+never answered; 130, 143 interrupted, the report is written all the same.";
+
+/// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "slipring-load", version, after_help = EXAMPLES, max_term_width = 120)]
+#[command(
+    name = "slipring-load",
+    version,
+    about = ABOUT,
+    after_help = EXAMPLES,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    subcommand_help_heading = "Other commands",
+    override_usage = "slipring-load [FLAGS] URL\n       slipring-load COMMAND"
+)]
+pub(super) struct Words {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: Options,
+}
+
+/// What is not a run. A host of such a name is `http://report`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Which of two servers needs less CPU, and which answers sooner?
+    Compare,
+    /// Up to which rate does a server meet an objective?
+    Sweep,
+    /// Draw a run again that --out kept
+    Report(Again),
+    /// Several runs that --out kept as one: runs of several machines that began together
+    Merge(Merge),
+    /// Print a script that completes these words, for a shell to read
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A run.
+#[derive(Clone, Debug, Args)]
 pub(super) struct Options {
-    /// http://host:port/path?query
-    pub(super) url: Target,
+    /// Where to: http://host:port/path?query; http:// may be left out. {seq} and {rand:A-B} are numbers
+    #[arg(value_name = "URL", required_unless_present = "urls", value_parser = parse_url)]
+    pub(super) url: Option<Target>,
+    #[command(flatten)]
+    pub(super) load: Load,
+    #[command(flatten)]
+    pub(super) requests: Requests,
+    #[command(flatten)]
+    pub(super) connecting: Connecting,
+    #[command(flatten)]
+    pub(super) judging: Judging,
+    #[command(flatten)]
+    pub(super) reports: Reports,
+    #[command(flatten)]
+    pub(super) machine: Machine,
+}
+
+/// How much, and for how long.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Load")]
+pub(super) struct Load {
     /// Connections, all threads together
     #[arg(short, long, value_name = "N", default_value_t = 64)]
-    connections: u32,
-    /// Threads, each with its own ring [default: 1 for a loopback target, else the allowed cores]
-    #[arg(short, long, value_name = "N")]
-    threads: Option<u32>,
-    /// How long to measure: 10, 10s, 500ms, 1m
+    pub(super) connections: u32,
+    /// Threads, each with its own ring [default: 1 for a target on this machine, else the allowed cores]
+    #[arg(short, long, value_name = "N", value_parser = parse_threads)]
+    pub(super) threads: Option<u32>,
+    /// How long to measure
     #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
-    duration: Duration,
+    pub(super) duration: Duration,
+    /// Requests to measure; with -d, whichever ends first
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(super) requests: Option<u64>,
+    /// Requests a second, all threads together: an open loop
+    #[arg(short = 'R', long, value_name = "RATE", value_parser = parse_rate)]
+    pub(super) rate: Option<f64>,
+    /// A stage of an open loop, 30s@5000, or a ramp, 30s@1000..5000; repeatable, instead of -R and -d
+    #[arg(long, value_name = "STAGE")]
+    pub(super) stage: Vec<Stage>,
+    /// How intended times are spread: constant or poisson
+    #[arg(long, value_name = "HOW", default_value = "constant", hide_default_value = true)]
+    pub(super) arrivals: Arrivals,
+    /// A request that is due while every connection is busy: queue, open another connection, or drop [default: queue]
+    #[arg(long, value_name = "WHAT", default_value = "queue", hide_default_value = true)]
+    pub(super) on_busy: OnBusy,
+    /// Connections that --on-busy open may reach
+    #[arg(long, value_name = "N")]
+    pub(super) max_connections: Option<u32>,
+    /// From the intended time: a request that is not sent by then is given up and counted
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) deadline: Option<Duration>,
+    /// How long answers are awaited when the measurement is over [default: the timeout]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) grace: Option<Duration>,
     /// Load before the measurement that is not recorded
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
-    warmup: Duration,
-    /// Requests in flight on each connection
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pipeline: u32,
+    pub(super) warmup: Duration,
+    /// Of everything random [default: drawn; printed and stored]
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Begin at a clock time (UTC), together with others: 2026-01-31T12:00:00Z, 12:00:00, @1769860800
+    #[arg(long, value_name = "TIME")]
+    pub(super) start_at: Option<StartAt>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Requests")]
+pub(super) struct Requests {
     /// A field line of every request; repeatable. A Host replaces ours
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
-    fields: Vec<FieldLine>,
+    pub(super) fields: Vec<FieldLine>,
     /// Method of every request
-    #[arg(short, long, value_name = "METHOD", default_value = "GET", visible_short_alias = 'X')]
-    method: Method,
-    /// How long opening the connections may take
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
-    connect_timeout: Duration,
-    /// Pin the threads to these cores in turn: 1 or 1,3 or 2-5
-    #[arg(long, value_name = "LIST", value_parser = parse_cores)]
-    cores: Option<Cores>,
-    /// Congestion control of our sockets, such as reno [default: the system's]
-    #[arg(long, value_name = "NAME")]
-    congestion: Option<String>,
-    /// Report the CPU time per request of this process, with its threads and children
-    #[arg(long, value_name = "PID")]
-    target_pid: Option<u32>,
-    /// Write JSON (schema slipring-load/1) to a file, or with - to standard output
+    #[arg(short, long, value_name = "METHOD", default_value = "GET", visible_short_alias = 'X', value_parser = parse_method)]
+    pub(super) method: Method,
+    /// Body of every request; {seq} and {rand:A-B} in it are numbers
+    #[arg(long, value_name = "TEXT", conflicts_with = "body_file")]
+    pub(super) body: Option<String>,
+    /// Body of every request, from a file, as it is
     #[arg(long, value_name = "FILE")]
-    pub(super) json: Option<String>,
+    pub(super) body_file: Option<PathBuf>,
+    /// Several requests, one a line: [WEIGHT] [METHOD] URL, or a path of the URL
+    #[arg(long, value_name = "FILE")]
+    pub(super) urls: Option<PathBuf>,
+    /// Compare answers with the first: all, sampled, or status=200,length=1024,hash=HEX
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "sampled")]
+    pub(super) check: Option<Check>,
+}
+
+/// How connections are made and used.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connections")]
+pub(super) struct Connecting {
+    /// Requests in flight on each connection
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) pipeline: u32,
+    /// A new connection for each request
+    #[arg(long)]
+    pub(super) no_keepalive: bool,
+    /// Requests after which a connection is opened anew
+    #[arg(long, value_name = "N")]
+    pub(super) requests_per_connection: Option<u32>,
+    /// From the actual send to the last byte: beyond it the request fails and its connection is closed; 0 is never
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    /// How long opening a connection may take
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
+    pub(super) connect_timeout: Duration,
+    /// Connections opened a second before the load [default: all at once]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(super) connect_rate: Option<f64>,
+    /// Local addresses of the connections, in turn; repeatable, or 10.0.0.1,10.0.0.2
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    pub(super) source: Vec<IpAddr>,
+    /// Dial this Unix socket; the URL still names the host
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["connect_to", "source"])]
+    pub(super) unix: Option<PathBuf>,
+    /// Dial this host and port; the URL still names the host
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) connect_to: Option<Place>,
+}
+
+/// What is made of it.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Judging")]
+pub(super) struct Judging {
+    /// Exit with 1 if this holds, such as 'p99>5ms' or 'error_rate>0.1%'; repeatable
+    #[arg(long, value_name = "EXPR", value_parser = Threshold::fail_if)]
+    pub(super) fail_if: Vec<Threshold>,
+    /// Exit with 1 unless this holds, such as 'p99<5ms'; repeatable; needs an open loop
+    #[arg(long, value_name = "EXPR", value_parser = Threshold::slo)]
+    pub(super) slo: Vec<Threshold>,
+    /// Exit with 3 on a suspect run, not only on an invalid one
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// The target's process: its CPU time is read with that of its threads and children [default: who listens]
+    #[arg(long, value_name = "PID", conflicts_with = "target_cgroup")]
+    pub(super) target_pid: Option<u32>,
+    /// The target's control group, such as /system.slice/nginx.service: nothing that ran in it is missed
+    #[arg(long, value_name = "GROUP")]
+    pub(super) target_cgroup: Option<String>,
+}
+
+/// Where it is written. A file named `-` is standard output; the text then goes to standard error.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Reports (a file named - is standard output)")]
+pub(super) struct Reports {
+    /// All figures as JSON, schema slipring-load/1
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// All figures as CSV
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
+    /// Percentiles for HdrHistogram's plotter
+    #[arg(long, value_name = "FILE")]
+    pub(super) hgrm: Option<PathBuf>,
+    /// Every distribution as an HDR log (V2)
+    #[arg(long, value_name = "FILE")]
+    pub(super) hdr_log: Option<PathBuf>,
+    /// One page that stands alone, with plots
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// A summary in Markdown, added to the file: $GITHUB_STEP_SUMMARY
+    #[arg(long, value_name = "FILE")]
+    pub(super) summary_md: Option<PathBuf>,
+    /// All of these in a directory, for `report` and `merge`
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// No progress line; and no text where standard output carries something else
+    #[arg(long)]
+    pub(super) quiet: bool,
+    /// Colours in the text: auto, always, never
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true, hide_possible_values = true)]
+    pub(super) color: Color,
     /// Accepted for wrk's sake: percentiles are always printed
-    #[arg(short = 'L', long, hide = true)]
+    #[arg(short = 'L', long, hide = true, action = ArgAction::SetTrue)]
     latency: bool,
 }
 
-/// Cores by number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cores(Vec<usize>);
-
-/// The kernel's usual CPU_SETSIZE, beyond which `core_affinity` panics.
-const CORES_MAX: usize = 1024;
-
-impl Options {
-    /// The plan, against a target that was found at `addresses`.
-    pub(super) fn plan(&self, addresses: &[SocketAddr]) -> Plan {
-        Plan {
-            method: self.method.clone(),
-            fields: self.fields.clone(),
-            connections: self.connections,
-            threads: self.threads.unwrap_or_else(|| self.default_threads(addresses)),
-            pipeline: self.pipeline,
-            warmup: self.warmup,
-            duration: self.duration,
-            connect_timeout: self.connect_timeout,
-            cores: self.cores.clone().map_or_else(Vec::new, |cores| cores.0),
-            congestion: self.congestion.clone(),
-            target_pid: self.target_pid,
-            ..Plan::new(self.url.clone())
-        }
-    }
-
-    /// A local target needs the other cores itself.
-    fn default_threads(&self, addresses: &[SocketAddr]) -> u32 {
-        if addresses.iter().any(|address| address.ip().is_loopback()) {
-            return 1;
-        }
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        (cores as u32).min(self.connections).max(1)
-    }
+/// Where it runs.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Machine")]
+pub(super) struct Machine {
+    /// Pin the threads to these cores in turn: 1 or 1,3 or 2-5
+    #[arg(long, value_name = "LIST")]
+    pub(super) cores: Option<Cores>,
+    /// Congestion control of our sockets, such as reno [default: the system's]
+    #[arg(long, value_name = "NAME")]
+    pub(super) congestion: Option<String>,
 }
 
-fn parse_cores(text: &str) -> Result<Cores, String> {
-    let number = |text: &str| match text.trim().parse::<usize>() {
-        Ok(core) if core < CORES_MAX => Ok(core),
-        _ => Err(format!("'{text}' is not a core; write 1 or 1,3 or 2-5")),
-    };
-    let mut cores = Vec::new();
-    for part in text.split(',') {
-        match part.split_once('-') {
-            Some((first, last)) => cores.extend(number(first)?..=number(last)?),
-            None => cores.push(number(part)?),
-        }
-    }
-    if cores.is_empty() { Err("an empty range of cores".to_owned()) } else { Ok(Cores(cores)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_flags_do_not_clash() {
-        Options::command().debug_assert();
-    }
-
-    #[test]
-    fn core_lists() {
-        assert_eq!(parse_cores("1"), Ok(Cores(vec![1])));
-        assert_eq!(parse_cores("0,2-4"), Ok(Cores(vec![0, 2, 3, 4])));
-        for bad in ["", "a", "1,", "-1", "3-1", "0-99999"] {
-            assert!(parse_cores(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn flags_become_a_plan() {
-        let words =
-            "slipring-load -c 8 -t 2 -d 500ms --warmup 0 --pipeline 4 -X HEAD -H Host:x --cores 1 -L [::1]:80/a";
-        let options = Options::try_parse_from(words.split(' ')).expect("good flags");
-        let plan = options.plan(&[]);
-        assert_eq!((plan.connections, plan.threads, plan.pipeline), (8, 2, 4));
-        assert_eq!((plan.duration, plan.warmup), (Duration::from_millis(500), Duration::ZERO));
-        assert_eq!(plan.request(), b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n");
-        assert_eq!(plan.cores, [1]);
-    }
-
-    #[test]
-    fn a_loopback_target_is_loaded_by_one_thread() {
-        let options = Options::try_parse_from(["slipring-load", "localhost"]).expect("good flags");
-        assert_eq!(options.plan(&["127.0.0.1:80".parse().expect("an address")]).threads, 1);
-    }
+/// Whether text is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
 }

@@ -9,28 +9,36 @@ use slipring_ring::{Batch, Deadline, Instant, Ring, RingLost};
 use super::Gate;
 use super::connection::State;
 use super::core::Core;
-use crate::machine;
+use super::cpu::ThreadTime;
+use super::progress::{Phase, Progress, Snapshot};
+use crate::machine::{Seen, Target, Watch};
 use crate::plan::Plan;
-use crate::record::{Record, ThreadCpu};
+use crate::record::{Record, Stage, ThreadCpu};
 
-/// How often a thread that waits looks whether it was stopped.
+/// How often a thread that waits looks whether it was stopped, and tells how far it is.
 const STOP_LOOK: Duration = Duration::from_millis(100);
 /// How often a thread looks whether the others are ready.
 const GATE_LOOK: Duration = Duration::from_millis(1);
 /// How long operations are given to come back at the end.
 const FINISH: Duration = Duration::from_secs(1);
+/// How long answers are awaited at most when the run was stopped.
+const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
 /// What one thread brings home.
 #[derive(Debug, Default)]
 pub struct DriverRecord {
     /// Its figures.
     pub record: Record,
+    /// Of the plan's schedule, if it has stages.
+    pub stages: Vec<Stage>,
+    /// Requests of the warm-up that were still due when the measure phase began.
+    pub backlog_at_start: u64,
     /// When its load began, seconds since 1970-01-01.
     pub started_s: u64,
     /// Its CPU time in the measure phase, and how long that took.
     pub cpu: ThreadCpu,
-    /// CPU time of the watched process in the measure phase; thread 0 watches.
-    pub target_cpu_ns: Option<u64>,
+    /// What target and machine used in the measure phase, if it watched them.
+    pub seen: Option<Seen>,
     /// It got an answer, in any phase.
     pub answered: bool,
     /// Its first failure to connect.
@@ -41,32 +49,90 @@ pub struct DriverRecord {
     pub interrupted: bool,
 }
 
+/// What a thread watches beside its connections.
+#[derive(Debug)]
+enum Watched {
+    Nothing,
+    Machine,
+    Target(Target),
+}
+
+impl Watched {
+    fn begin(&self) -> Option<Watch> {
+        match self {
+            Self::Nothing => None,
+            Self::Machine => Some(Watch::begin(None)),
+            Self::Target(target) => Some(Watch::begin(Some(target))),
+        }
+    }
+}
+
 /// Drives the connections of one thread on any ring: [`Driver::open`] once, then [`Driver::run`].
 #[derive(Debug)]
 pub struct Driver<'a, R: Ring> {
     batch: Batch,
     core: Core<'a, R>,
+    index: u32,
+    stop: &'a AtomicBool,
+    progress: &'a Progress,
+    /// What of it was told to `progress`.
+    told: Snapshot,
+    tell_at: u64,
+    phase_began: u64,
+    watched: Watched,
 }
 
 impl<'a, R: Ring> Driver<'a, R> {
-    /// A driver for thread `index` of the plan. The ring has a token slot and a send slot for each of its connections,
-    /// and each send slot has room for a whole pipeline of requests.
+    /// A driver for thread `index` of a plan that was checked. The ring has the limits of [`super::ring_limits`], or
+    /// larger ones. `stop` ends the measure phase early.
     ///
     /// # Panics
     /// When the ring is smaller than that.
-    pub fn new(ring: R, plan: &'a Plan, addresses: &'a [SocketAddr], index: u32) -> Self {
-        Self { batch: Batch::new(), core: Core::new(ring, plan, addresses, index) }
+    pub fn new(
+        ring: R,
+        plan: &'a Plan,
+        addresses: &'a [SocketAddr],
+        index: u32,
+        stop: &'a AtomicBool,
+        progress: &'a Progress,
+    ) -> Self {
+        let core = Core::new(ring, plan, addresses, index);
+        let told = Snapshot::default();
+        Self {
+            batch: Batch::new(),
+            core,
+            index,
+            stop,
+            progress,
+            told,
+            tell_at: 0,
+            phase_began: 0,
+            watched: Watched::Nothing,
+        }
     }
 
-    /// Opens the connections; afterwards each is open or has failed.
+    /// It is this thread that watches the machine during the measure phase, and the target if there is one to watch.
+    pub fn watch(&mut self, target: Option<Target>) {
+        self.watched = target.map_or(Watched::Machine, Watched::Target);
+    }
+
+    /// Opens the connections, as fast as the plan allows; afterwards each is open or has failed.
     ///
     /// # Errors
     /// When the ring is lost.
-    pub fn open(&mut self, stop: &AtomicBool) -> Result<(), RingLost> {
+    pub fn open(&mut self) -> Result<(), RingLost> {
         self.tick(Some(Deadline::at(Instant::ORIGIN)))?;
-        (0..self.core.connections.len() as u32).for_each(|index| self.core.connect(index));
+        let start = self.core.now;
+        let gap_ns = self.core.plan.connect_rate.map_or(0.0, |rate| f64::from(self.core.plan.threads) * 1e9 / rate);
+        for index in 0..self.core.dial.share() {
+            let due = start + (gap_ns * f64::from(index)) as u64;
+            while self.core.now < due && !self.is_stopped() {
+                self.tick(Some(self.core.look(due, STOP_LOOK)))?;
+            }
+            self.core.connect(index);
+        }
         let until = self.core.now_plus(self.core.plan.connect_timeout);
-        while self.core.count(State::Connecting) > 0 && self.core.now < until && !stop.load(Ordering::Relaxed) {
+        while self.core.count(State::Connecting) > 0 && self.core.now < until && !self.is_stopped() {
             self.tick(Some(self.core.look(until, STOP_LOOK)))?;
         }
         self.core.opening = false;
@@ -83,58 +149,86 @@ impl<'a, R: Ring> Driver<'a, R> {
     ///
     /// # Errors
     /// When the ring is lost.
-    pub fn run(mut self, gate: &Gate, stop: &AtomicBool) -> Result<DriverRecord, RingLost> {
-        while !gate.is_open() && !stop.load(Ordering::Relaxed) {
+    pub fn run(mut self, gate: &Gate) -> Result<DriverRecord, RingLost> {
+        while !gate.is_open() && !self.is_stopped() {
             self.tick(Some(self.core.look(u64::MAX, GATE_LOOK)))?;
         }
+        // All threads count from one moment, which lies far enough ahead for each to see it come.
+        let start = gate.start(self.core.now_plus(2 * GATE_LOOK));
         let mut home = DriverRecord { started_s: self.core.ring.wall().secs, ..DriverRecord::default() };
-        if self.core.record.connections.opened > 0 {
-            self.load(&mut home, stop)?;
+        if self.core.tally.record.connections.opened > 0 {
+            self.load(&mut home, start)?;
         }
+        home.interrupted = self.is_stopped();
         self.finish()?;
-        home.interrupted = stop.load(Ordering::Relaxed);
-        home.answered = self.core.answered;
+        home.answered = self.core.tally.answered > 0;
         home.refusal = self.core.refusal.take();
         home.address = self.core.address;
-        home.record = std::mem::take(&mut self.core.record);
-        home.record.settle();
+        self.core.tally.settle();
+        home.record = std::mem::take(&mut self.core.tally.record);
+        home.stages = std::mem::take(&mut self.core.tally.stages);
         Ok(home)
     }
 
-    fn load(&mut self, home: &mut DriverRecord, stop: &AtomicBool) -> Result<(), RingLost> {
-        let (warmup, duration, grace) = (self.core.plan.warmup, self.core.plan.duration, self.core.plan.grace);
-        self.core.begin();
-        self.drive(self.core.now_plus(warmup), stop)?;
-        let target = self.core.target_cpu_ns();
-        let busy = machine::thread_cpu_ns();
-        self.core.begin_measure();
+    fn load(&mut self, home: &mut DriverRecord, start: u64) -> Result<(), RingLost> {
+        self.drive(start)?;
+        self.enter(Phase::Warmup);
+        self.core.begin(start);
+        self.core.serve();
+        let measure = start + self.core.plan.warmup.as_nanos() as u64;
+        self.drive(measure)?;
+        self.measure(home, measure)?;
+        self.enter(Phase::Grace);
+        let grace = self.core.plan.grace;
+        self.await_answers(if self.is_stopped() { grace.min(STOPPED_GRACE) } else { grace })
+    }
+
+    fn measure(&mut self, home: &mut DriverRecord, planned: u64) -> Result<(), RingLost> {
+        self.enter(Phase::Measure);
+        let watch = self.watched.begin();
+        // What reading takes is not part of the phase.
+        self.tick(Some(Deadline::at(Instant::ORIGIN)))?;
+        let thread = ThreadTime::of_this();
+        home.backlog_at_start = self.core.begin_measure(self.index);
         let start = self.core.now;
-        self.drive(self.core.now_plus(duration), stop)?;
+        // The schedule's own end, not one that the lateness of this tick has moved.
+        let start = if self.core.line.is_some() { planned.min(start) } else { start };
+        let until = start.saturating_add(self.core.plan.measure().as_nanos() as u64);
+        self.drive(until)?;
         self.core.end_measure();
         home.cpu.wall_ns = self.core.now - start;
-        home.cpu.busy_ns = difference(busy, machine::thread_cpu_ns());
-        self.await_answers(self.core.now_plus(grace))?;
-        // The answers still awaited were work of the measured requests.
-        home.target_cpu_ns = difference(target, self.core.target_cpu_ns());
+        if let (Some(before), Some(after)) = (thread, ThreadTime::of_this()) {
+            let spent = after.since(before);
+            home.cpu.busy_ns = Some(spent.busy_ns);
+            home.cpu.awake_ns = spent.busy_ns + spent.kept_ns;
+        }
+        home.seen = watch.map(Watch::end);
         Ok(())
     }
 
-    fn drive(&mut self, until: u64, stop: &AtomicBool) -> Result<(), RingLost> {
-        while self.core.now < until && !stop.load(Ordering::Relaxed) {
+    /// Goes on until then, until it was stopped, or until a limited number of requests is done.
+    fn drive(&mut self, until: u64) -> Result<(), RingLost> {
+        let limited = self.core.plan.requests_max.is_some();
+        while self.core.now < until && !self.is_stopped() {
             self.tick(Some(self.core.look(until, STOP_LOOK)))?;
+            if limited && self.core.measuring && self.core.is_through() {
+                return Ok(());
+            }
         }
         Ok(())
     }
 
-    fn await_answers(&mut self, until: u64) -> Result<(), RingLost> {
-        while self.core.in_flight() > 0 && self.core.now < until {
+    fn await_answers(&mut self, grace: Duration) -> Result<(), RingLost> {
+        let until = self.core.now_plus(grace);
+        while self.core.is_waiting() && self.core.now < until {
             self.tick(Some(self.core.look(until, STOP_LOOK)))?;
         }
-        self.core.give_up_unanswered();
+        self.core.give_up();
         Ok(())
     }
 
     fn finish(&mut self) -> Result<(), RingLost> {
+        self.enter(Phase::Over);
         self.core.finish();
         let until = self.core.now_plus(FINISH);
         while self.core.count(State::Vacant) < self.core.connections.len() && self.core.now < until {
@@ -143,7 +237,7 @@ impl<'a, R: Ring> Driver<'a, R> {
         Ok(())
     }
 
-    /// One turn: wait, then route what came.
+    /// One turn: wait, route what came, send what is due.
     #[inline]
     fn tick(&mut self, until: Option<Deadline>) -> Result<(), RingLost> {
         self.core.ring.wait(until, &mut self.batch)?;
@@ -154,10 +248,36 @@ impl<'a, R: Ring> Driver<'a, R> {
         if !self.core.retries.is_empty() {
             self.core.retry();
         }
+        self.core.serve();
+        self.core.sweep();
+        if self.core.now >= self.tell_at {
+            self.tell();
+        }
         Ok(())
     }
-}
 
-fn difference(before: Option<u64>, after: Option<u64>) -> Option<u64> {
-    Some(after?.saturating_sub(before?))
+    fn enter(&mut self, phase: Phase) {
+        self.phase_began = self.core.now;
+        self.progress.enter(phase);
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let core = &self.core;
+        self.tell_at = core.now_plus(STOP_LOOK);
+        let now = Snapshot {
+            elapsed_ns: core.now.saturating_sub(self.phase_began),
+            sent: core.tally.sent,
+            answered: core.tally.answered,
+            errors: core.tally.record.errors_total(),
+            late_ns: core.line.as_ref().map_or(0, |line| core.now.saturating_sub(line.next())),
+            ..Snapshot::default()
+        };
+        self.progress.add(&self.told, &now);
+        self.told = now;
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }

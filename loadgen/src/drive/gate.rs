@@ -1,17 +1,19 @@
 //! Threads begin the load together, when all of them have opened their connections.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Opens when as many arrived as were announced; those that failed on the way arrive too.
 #[derive(Debug)]
 pub struct Gate {
     missing: AtomicU32,
+    /// When the load begins, by the monotonic clock that all rings share; 0 until the first thread has looked.
+    start: AtomicU64,
 }
 
 impl Gate {
     /// For `threads` arrivals.
     pub fn new(threads: u32) -> Self {
-        Self { missing: AtomicU32::new(threads) }
+        Self { missing: AtomicU32::new(threads), start: AtomicU64::new(0) }
     }
 
     /// One more is there. Called once by each.
@@ -22,5 +24,11 @@ impl Gate {
     /// Whether all are there. Nothing but the beginning hangs on it, so no order of memory does.
     pub fn is_open(&self) -> bool {
         self.missing.load(Ordering::Relaxed) == 0
+    }
+
+    /// When the load begins: what the first thread proposed that saw the gate open.
+    pub fn start(&self, proposed: u64) -> u64 {
+        let known = self.start.compare_exchange(0, proposed.max(1), Ordering::Relaxed, Ordering::Relaxed);
+        known.map_or_else(|known| known, |_| proposed.max(1))
     }
 }

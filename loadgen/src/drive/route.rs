@@ -1,12 +1,13 @@
 //! What follows from each completion.
 
 use slipring_ring::{
-    Completion, ConnectError, Lease, Op, OpKind, Outcome, RecvError, Ring, SendError, SendSlot, Socket,
+    Completion, ConnectError, Lease, Op, OpKind, OpToken, Outcome, RecvError, Ring, SendError, SendSlot, Socket,
 };
 use slipring_wire::response::ResponseError;
 
-use super::connection::{ReadError, State};
+use super::connection::State;
 use super::core::{Core, token};
+use super::reader::{ReadError, Reading};
 use crate::record::ErrorKind;
 
 impl<R: Ring> Core<'_, R> {
@@ -17,6 +18,8 @@ impl<R: Ring> Core<'_, R> {
         match outcome {
             Outcome::Received(received) => self.received(index, received, more),
             Outcome::Sent(sent, slot) => self.sent(index, sent, slot),
+            Outcome::PostFailed(_) => self.post_failed(token),
+            Outcome::Discarded(gone) => self.discarded(index, gone),
             Outcome::Connected(connected) => self.connected(index, connected),
             Outcome::Done => self.closed(index),
             // A cancel is answered by its target as well; nothing else is ever submitted.
@@ -26,7 +29,7 @@ impl<R: Ring> Core<'_, R> {
 
     #[inline]
     fn received(&mut self, index: u32, received: Result<Option<Lease>, RecvError>, more: bool) {
-        self.connections[index as usize].armed = more;
+        self.connections[index as usize].armed = more.then_some(OpKind::Recv);
         match received {
             Ok(Some(lease)) => self.read(index, lease),
             Ok(None) => self.peer_closed(index),
@@ -40,55 +43,65 @@ impl<R: Ring> Core<'_, R> {
 
     #[inline]
     fn read(&mut self, index: u32, lease: Lease) {
-        let (now, from, record) = (self.now, self.measure_from, &mut self.record);
+        let (now, tally) = (self.now, &mut self.tally);
         let connection = &mut self.connections[index as usize];
         if connection.state != State::Open {
             return self.ring.give_back(lease);
         }
         if self.measuring {
-            record.bytes.wire += lease.len() as u64;
+            tally.record.bytes.wire += lease.len() as u64;
         }
-        let progress = connection.read(&mut self.memo, self.ring.bytes(&lease), self.head_only, |sent, status| {
-            if sent >= from {
-                record.completed(now - sent, status);
+        let (connect_ns, flight) = (&mut connection.connect_ns, &mut connection.flight);
+        let mut reading = Reading { memo: &mut self.memo, heads: &self.heads, now };
+        let progress = connection.reader.read(&mut reading, self.ring.bytes(&lease), flight, |whole| {
+            if let Some(connect_ns) = connect_ns.take() {
+                tally.first_use(now, &whole, connect_ns);
             }
+            tally.answered(now, &whole);
         });
         self.ring.give_back(lease);
         match progress {
             Ok(progress) => {
                 if self.measuring {
-                    self.record.bytes.body += progress.body;
+                    self.tally.record.bytes.body += progress.body;
                 }
                 self.answers(index, progress.answers, progress.last);
+                self.make_way(index);
             }
-            Err(error) => self.fail(index, kind_of(error)),
+            Err(error) => {
+                // What was answered before the error is over as well.
+                self.flying = self.connections.iter().map(|connection| connection.flight.len()).sum();
+                self.fail(index, kind_of(error));
+            }
         }
     }
 
     #[inline]
     fn answers(&mut self, index: u32, answers: u32, last: bool) {
-        self.answered |= answers > 0;
+        self.flying -= answers;
         if last {
             self.peer_ends(index);
+        } else if answers > 0 && self.connections[index as usize].is_used_up() {
+            self.end(index);
         } else if answers > 0 && self.sending {
-            self.send(index, answers);
+            if self.line.is_some() {
+                self.free(index);
+            } else {
+                self.refill(index, answers);
+            }
         }
     }
 
     /// The peer's half-close; it may have been the end of an answer.
     fn peer_closed(&mut self, index: u32) {
-        let (now, from, record) = (self.now, self.measure_from, &mut self.record);
+        let (now, tally) = (self.now, &mut self.tally);
         let connection = &mut self.connections[index as usize];
         if connection.state != State::Open {
             return;
         }
         let before = connection.flight.len();
-        let finished = connection.finish(|sent, status| {
-            if sent >= from {
-                record.completed(now - sent, status);
-            }
-        });
-        self.answered |= connection.flight.len() < before;
+        let finished = connection.reader.finish(&mut connection.flight, |whole| tally.answered(now, &whole));
+        self.flying -= before - connection.flight.len();
         match finished {
             Ok(()) => self.peer_ends(index),
             Err(error) => self.fail(index, kind_of(error)),
@@ -107,9 +120,51 @@ impl<R: Ring> Core<'_, R> {
     fn disarmed(&mut self, index: u32) {
         let connection = &mut self.connections[index as usize];
         match (connection.state, connection.socket) {
-            (State::Open, Some(socket)) => self.arm(index, socket),
+            (State::Open, Some(socket)) => self.arm_or_discard(index, socket),
             (State::Ending, _) => self.close(index),
             _ => (),
+        }
+    }
+
+    /// Bytes of a body that nobody looked at.
+    fn discarded(&mut self, index: u32, gone: Result<u32, RecvError>) {
+        let connection = &mut self.connections[index as usize];
+        connection.armed = None;
+        match gone {
+            Ok(bytes @ 1..) if connection.state == State::Open => self.skip(index, u64::from(bytes)),
+            Ok(0) => self.peer_closed(index),
+            Err(RecvError::Broken(_)) => self.fail(index, ErrorKind::Reset),
+            Ok(_) | Err(RecvError::NoBuffers | RecvError::Cancelled) => (),
+        }
+        self.disarmed(index);
+    }
+
+    fn skip(&mut self, index: u32, bytes: u64) {
+        let (now, tally) = (self.now, &mut self.tally);
+        let connection = &mut self.connections[index as usize];
+        let (connect_ns, flight) = (&mut connection.connect_ns, &mut connection.flight);
+        let mut reading = Reading { memo: &mut self.memo, heads: &self.heads, now };
+        let skipped = connection.reader.skip(&mut reading, bytes, flight, |whole| {
+            if let Some(connect_ns) = connect_ns.take() {
+                tally.first_use(now, &whole, connect_ns);
+            }
+            tally.answered(now, &whole);
+        });
+        if self.measuring {
+            self.tally.record.bytes.wire += bytes;
+            self.tally.record.bytes.body += bytes;
+        }
+        match skipped {
+            Ok(progress) => self.answers(index, progress.answers, progress.last),
+            Err(error) => self.fail(index, kind_of(error)),
+        }
+    }
+
+    /// A posted request did not leave whole. It may have been posted for an earlier socket of this table entry.
+    fn post_failed(&mut self, posted: OpToken) {
+        let index = posted.slot();
+        if posted == token(OpKind::Post, index, self.connections[index as usize].generation) {
+            self.fail(index, ErrorKind::Reset);
         }
     }
 
@@ -124,8 +179,10 @@ impl<R: Ring> Core<'_, R> {
                 connection.slot = Some(slot);
                 if sent.is_err() {
                     self.fail(index, ErrorKind::Reset);
-                } else if connection.owed > 0 {
-                    self.send(index, 0);
+                } else if self.line.is_some() {
+                    self.free(index);
+                } else if connection.owed > 0 && self.sending {
+                    self.refill(index, 0);
                 }
             }
             _ => {
@@ -139,14 +196,17 @@ impl<R: Ring> Core<'_, R> {
         let connection = &mut self.connections[index as usize];
         match connected {
             Ok(socket) => {
-                connection.begin(socket);
-                self.address = self.address.or(self.addresses.get(connection.address).copied());
+                connection.begin(socket, self.now, self.requests_per_connection, self.tally.checks());
+                self.tally.record.connect.record(self.now - connection.dialled_at, 1);
+                self.address = self.address.or(self.dial.addresses.get(connection.address).copied());
                 self.arm(index, socket);
                 if self.finishing {
                     self.end(index);
                 } else if self.sending {
-                    self.record.connections.reconnects += 1;
-                    self.send(index, self.plan.pipeline);
+                    let extra = self.is_extra(index);
+                    let connections = &mut self.tally.record.connections;
+                    *(if extra { &mut connections.extra } else { &mut connections.reconnects }) += 1;
+                    self.use_connection(index);
                 }
             }
             Err(error) => {
@@ -161,22 +221,23 @@ impl<R: Ring> Core<'_, R> {
             return;
         }
         let connection = &mut self.connections[index as usize];
-        if self.opening && connection.address + 1 < self.addresses.len() {
+        if self.opening && connection.address + 1 < self.dial.addresses.len() {
             connection.address += 1;
             return self.connect(index);
         }
-        self.record.error(match error {
+        let kind = match error {
             ConnectError::Refused | ConnectError::Failed(_) => ErrorKind::Connect,
             ConnectError::Cancelled => ErrorKind::Timeout,
             ConnectError::AddressUnavailable => ErrorKind::AddressUnavailable,
             ConnectError::DescriptorLimit => ErrorKind::DescriptorLimit,
-        });
+        };
+        self.tally.error(self.now, kind);
         self.refusal.get_or_insert_with(|| match error {
             ConnectError::Cancelled => format!("connecting took longer than {:?}", self.plan.connect_timeout),
             error => error.to_string(),
         });
         if self.sending {
-            self.retry_later(index);
+            self.replace(index, false);
         }
     }
 
@@ -186,7 +247,7 @@ impl<R: Ring> Core<'_, R> {
         connection.socket = None;
         connection.generation += 1;
         if self.sending {
-            self.connect(index);
+            self.replace(index, true);
         }
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DurationError {
     /// A body where wrk and curl habits differ.
-    #[error("this is a duration, such as 10s; request bodies are not sent yet")]
+    #[error("this is a duration, such as 10s; a body goes with --body")]
     Body,
     /// No number, or an unknown unit.
     #[error("not a duration; write 10, 10s, 500ms, 1m or 1h")]

@@ -21,6 +21,11 @@ pub enum MethodError {
 }
 
 impl Method {
+    /// Whether a request with it usually has content (RFC 9110 section 9.3): without any it says so.
+    pub fn expects_content(&self) -> bool {
+        matches!(self.0.as_str(), "POST" | "PUT" | "PATCH")
+    }
+
     /// Whether the answer has no body whatever its head announces.
     pub fn is_head(&self) -> bool {
         self.0 == "HEAD"
@@ -70,11 +75,11 @@ pub enum FieldError {
     /// A control character in the value.
     #[error("control characters cannot stand in a field value")]
     Value,
-    /// A body would have to follow.
-    #[error("{0} announces a body, and request bodies are not sent yet")]
+    /// It would announce a body; the body itself does that.
+    #[error("{0} frames a body, which --body and --body-file do by themselves; leave this field out")]
     Framing(String),
     /// It would end the connection after each request.
-    #[error("the connection is kept alive always; leave this field out")]
+    #[error("--no-keepalive ends the connection after each request and sends this field")]
     Connection,
 }
 

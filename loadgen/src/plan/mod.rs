@@ -1,183 +1,194 @@
 //! What a run is to do, as plain values: no clock, no socket, no thread.
 
+mod answer;
+mod check;
 mod duration;
 mod field;
+mod mix;
+mod pace;
+mod request;
+mod schedule;
+mod template;
 mod url;
 
+pub use answer::{Check, CheckError, SAMPLE_EVERY};
+pub use check::PlanError;
 pub use duration::{DurationError, parse_duration};
 pub use field::{FieldError, FieldLine, Method, MethodError};
+pub use mix::Mix;
+pub use pace::{Arrivals, OnBusy, RATE_MAX, RateError, Stage, StageError, WordError, parse_rate};
+pub use request::{Body, INLINE_BODY_BYTES_MAX, Prepared, Request, UrlsError};
+pub use schedule::Schedule;
+pub use template::{NUMBERS_MAX, TemplateError, Values};
 pub use url::{Target, UrlError};
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
-
-use thiserror::Error;
 
 /// Requests in flight on one connection at most; the histogram of a deeper pipeline would show its own queue.
 pub const PIPELINE_MAX: u32 = 1024;
-/// Bytes of one request at most.
+/// Bytes of one request at most, a body that is sent from where it stands not counted.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a body at most.
+pub const BODY_BYTES_MAX: usize = 1 << 30;
 /// Bytes that a whole pipeline of requests may take, per connection.
 pub const PIPELINE_BYTES_MAX: usize = 1 << 20;
 /// Connections of a run at most.
 pub const CONNECTIONS_MAX: u32 = 60_000;
 /// Threads of a run at most.
 pub const THREADS_MAX: u32 = 1024;
+/// Kinds of requests in a mix at most.
+pub const REQUESTS_MAX: usize = 10_000;
 
 /// Descriptors that a thread needs besides its connections: ring, wake-up, a file of `/proc` at a time.
 const OWN_DESCRIPTORS: u64 = 8;
 
-/// A closed-loop run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A run: whom to ask what, how often, and until when. [`Plan::new`] has the defaults of the command line.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Where to.
-    pub target: Target,
-    /// Of every request.
-    pub method: Method,
-    /// Field lines given by the user, in their order; a `Host` among them replaces ours.
-    pub fields: Vec<FieldLine>,
+    /// What is asked, by weight; one at least. All of them are asked of the first one's host and port.
+    pub requests: Vec<Request>,
+    /// Dial this Unix socket instead; the URLs still name the host in `Host`.
+    pub unix: Option<PathBuf>,
+    /// Dial this host and port instead of the URL's.
+    pub connect_to: Option<(String, u16)>,
+    /// Local addresses of the connections, in turn; empty lets the kernel choose.
+    pub sources: Vec<IpAddr>,
     /// Connections of all threads together.
     pub connections: u32,
+    /// Connections of all threads together that [`OnBusy::Open`] may reach; no less than `connections`.
+    pub max_connections: Option<u32>,
     /// Threads, each with its own ring and its share of the connections.
     pub threads: u32,
     /// Requests in flight on a connection.
     pub pipeline: u32,
+    /// Whether connections stay open; `false` asks for the end of each with every request.
+    pub keep_alive: bool,
+    /// Requests after which a connection is closed and opened anew; 0 is never.
+    pub requests_per_connection: u32,
+    /// Requests a second, all threads together: an open loop. `None`, without stages, is a closed one.
+    pub rate: Option<f64>,
+    /// Rates by time instead of one rate; together they are the measure phase.
+    pub stages: Vec<Stage>,
+    /// How the intended times of an open loop are spread.
+    pub arrivals: Arrivals,
+    /// What becomes of a request that is due while every connection is busy.
+    pub on_busy: OnBusy,
+    /// From the actual send: a request that is not answered by then fails and its connection is closed.
+    pub timeout: Option<Duration>,
+    /// From the intended time: a request that is not sent by then is given up.
+    pub deadline: Option<Duration>,
     /// Load before the measurement, not recorded.
     pub warmup: Duration,
-    /// Load that is measured.
+    /// Load that is measured; with stages, see [`Plan::measure`].
     pub duration: Duration,
-    /// How long opening the connections may take before the run starts with those that are open.
-    pub connect_timeout: Duration,
-    /// How long answers are awaited at the end.
+    /// Requests of the measure phase at most, all threads together; it ends with them or with `duration`.
+    pub requests_max: Option<u64>,
+    /// How long answers to requests of the measure phase are awaited when it is over.
     pub grace: Duration,
+    /// How long opening a connection may take; also how long the run waits for all of them, `connect_rate` apart.
+    pub connect_timeout: Duration,
+    /// Connections opened a second before the run, all threads together; `None` opens them at once.
+    pub connect_rate: Option<f64>,
+    /// What is compared in the answers.
+    pub check: Option<Check>,
+    /// Of everything random: arrivals, mix, numbers in requests.
+    pub seed: u64,
     /// Core of each thread, in turn; empty leaves the threads where the kernel puts them.
     pub cores: Vec<usize>,
     /// Congestion control of our sockets; the system's own if `None`.
     pub congestion: Option<String>,
     /// A process whose CPU time, with its threads and children, is divided by the answered requests.
     pub target_pid: Option<u32>,
-}
-
-/// A plan that cannot be carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum PlanError {
-    /// A number that must be at least one is zero.
-    #[error("{what} must be at least 1")]
-    Zero {
-        /// Which.
-        what: &'static str,
-    },
-    /// A number is above its limit.
-    #[error("{what} is limited to {max}")]
-    TooMany {
-        /// Which.
-        what: &'static str,
-        /// The limit.
-        max: u64,
-    },
-    /// Some threads would have nothing to do.
-    #[error("{threads} threads cannot share {connections} connections; give at least one connection per thread")]
-    IdleThreads {
-        /// As asked.
-        threads: u32,
-        /// As asked.
-        connections: u32,
-    },
-    /// The requests of a pipeline do not fit.
-    #[error(
-        "a pipeline of {pipeline} requests of {request} bytes is over the {PIPELINE_BYTES_MAX} bytes of a connection"
-    )]
-    TooLarge {
-        /// As asked.
-        pipeline: u32,
-        /// Bytes of one request.
-        request: usize,
-    },
-    /// The process may not open so many descriptors.
-    #[error("{needed} file descriptors are needed and `ulimit -n` allows {allowed}; raise it, or lower -c")]
-    Descriptors {
-        /// For the sockets and the rings.
-        needed: u64,
-        /// RLIMIT_NOFILE, soft.
-        allowed: u64,
-    },
+    /// The control group whose CPU time is divided by the answered requests. Without either: that of who listens.
+    pub target_cgroup: Option<String>,
 }
 
 impl Plan {
     /// A plan with the defaults of the command line.
     pub fn new(target: Target) -> Self {
         Self {
-            target,
-            method: Method::default(),
-            fields: Vec::new(),
+            requests: vec![Request::new(target)],
+            unix: None,
+            connect_to: None,
+            sources: Vec::new(),
             connections: 64,
+            max_connections: None,
             threads: 1,
             pipeline: 1,
+            keep_alive: true,
+            requests_per_connection: 0,
+            rate: None,
+            stages: Vec::new(),
+            arrivals: Arrivals::Constant,
+            on_busy: OnBusy::Queue,
+            timeout: Some(Duration::from_secs(5)),
+            deadline: None,
             warmup: Duration::from_secs(1),
             duration: Duration::from_secs(10),
+            requests_max: None,
+            // As long as the timeout: then every request that left has come to an end of its own.
+            grace: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(3),
-            grace: Duration::from_secs(1),
+            connect_rate: None,
+            check: None,
+            seed: 1,
             cores: Vec::new(),
             congestion: None,
             target_pid: None,
+            target_cgroup: None,
         }
     }
 
-    /// Whether it can be carried out by a process that may open `descriptors` files.
-    pub fn check(&self, descriptors: u64) -> Result<(), PlanError> {
-        within("the number of connections (-c)", self.connections, CONNECTIONS_MAX)?;
-        within("the number of threads (-t)", self.threads, THREADS_MAX)?;
-        within("--pipeline", self.pipeline, PIPELINE_MAX)?;
-        if self.duration.is_zero() {
-            return Err(PlanError::Zero { what: "the duration (-d), in nanoseconds," });
-        }
-        if self.threads > self.connections {
-            return Err(PlanError::IdleThreads { threads: self.threads, connections: self.connections });
-        }
-        self.check_bytes()?;
-        let needed = u64::from(self.connections) + u64::from(self.threads) * OWN_DESCRIPTORS;
-        if needed > descriptors {
-            return Err(PlanError::Descriptors { needed, allowed: descriptors });
-        }
-        Ok(())
+    /// Where the first request goes.
+    pub fn target(&self) -> &Target {
+        &self.requests.first().expect("a plan has a request").target
     }
 
-    fn check_bytes(&self) -> Result<(), PlanError> {
-        let request = self.request().len();
-        if request > REQUEST_BYTES_MAX {
-            return Err(PlanError::TooMany { what: "a request, in bytes,", max: REQUEST_BYTES_MAX as u64 });
-        }
-        if request * self.pipeline as usize > PIPELINE_BYTES_MAX {
-            return Err(PlanError::TooLarge { pipeline: self.pipeline, request });
-        }
-        Ok(())
+    /// Whether requests are due by a schedule whatever the answers do.
+    pub fn is_open(&self) -> bool {
+        self.rate.is_some() || !self.stages.is_empty()
     }
 
-    /// The bytes of one request: nothing but the request line, `Host` and what the user gave.
-    pub fn request(&self) -> Vec<u8> {
-        let has_host = self.fields.iter().any(|field| field.is_named("Host"));
-        let host = (!has_host).then(|| format!("Host: {}", self.target.authority()));
-        let mut lines = vec![format!("{} {} HTTP/1.1", self.method, self.target.path)];
-        lines.extend(host);
-        lines.extend(self.fields.iter().map(FieldLine::to_string));
-        (lines.join("\r\n") + "\r\n\r\n").into_bytes()
+    /// How long the measure phase is: the stages together, or `duration`.
+    pub fn measure(&self) -> Duration {
+        if self.stages.is_empty() { self.duration } else { self.stages.iter().map(|stage| stage.duration).sum() }
+    }
+
+    /// Requests after which a connection ends; `None` is never.
+    pub fn connection_requests(&self) -> Option<u32> {
+        match self.requests_per_connection {
+            0 => (!self.keep_alive).then_some(1),
+            most => Some(if self.keep_alive { most } else { 1 }),
+        }
+    }
+
+    /// Connections of all threads together that there may ever be.
+    pub fn connections_most(&self) -> u32 {
+        let most = self.max_connections.filter(|_| self.on_busy == OnBusy::Open);
+        most.unwrap_or(self.connections).max(self.connections)
+    }
+
+    /// Thread `index`'s part of a number that all threads share.
+    pub fn part_of(&self, all: u64, index: u32) -> u64 {
+        let threads = u64::from(self.threads.max(1));
+        all / threads + u64::from(u64::from(index) < all % threads)
     }
 
     /// How many of the connections belong to thread `index`.
     pub fn share(&self, index: u32) -> u32 {
-        self.connections / self.threads + u32::from(index < self.connections % self.threads)
+        self.part_of(u64::from(self.connections), index) as u32
+    }
+
+    /// How many connections thread `index` may ever have.
+    pub fn share_most(&self, index: u32) -> u32 {
+        self.part_of(u64::from(self.connections_most()), index) as u32
     }
 
     /// The core of thread `index`.
     pub fn core(&self, index: u32) -> Option<usize> {
         self.cores.get(index as usize % self.cores.len().max(1)).copied()
-    }
-}
-
-fn within(what: &'static str, value: u32, max: u32) -> Result<(), PlanError> {
-    match value {
-        0 => Err(PlanError::Zero { what }),
-        value if value > max => Err(PlanError::TooMany { what, max: u64::from(max) }),
-        _ => Ok(()),
     }
 }
 
@@ -187,20 +198,6 @@ mod tests {
 
     fn plan(url: &str) -> Plan {
         Plan::new(url.parse().expect("a good URL"))
-    }
-
-    #[test]
-    fn a_request_is_the_least_that_http_allows() {
-        let request = plan("http://127.0.0.1:8000/a?b=c").request();
-        assert_eq!(request, b"GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n");
-    }
-
-    #[test]
-    fn a_host_of_the_user_replaces_ours_and_keeps_its_place() {
-        let mut plan = plan("http://127.0.0.1:8000/");
-        plan.method = "HEAD".parse().expect("a token");
-        plan.fields = ["Accept: */*", "host:bench"].map(|text| text.parse().expect("a field line")).to_vec();
-        assert_eq!(plan.request(), b"HEAD / HTTP/1.1\r\nAccept: */*\r\nhost: bench\r\n\r\n");
     }
 
     #[test]
@@ -218,27 +215,5 @@ mod tests {
         let plan = Plan { cores: vec![4, 6], ..plan("http://x/") };
         assert_eq!([0, 1, 2].map(|index| plan.core(index)), [Some(4), Some(6), Some(4)]);
         assert_eq!(self::plan("http://x/").core(3), None);
-    }
-
-    #[test]
-    fn plans_that_cannot_be_carried_out_are_refused() {
-        let good = plan("http://x/");
-        assert_eq!(good.check(1024), Ok(()));
-        let rows = [
-            Plan { connections: 0, ..good.clone() },
-            Plan { connections: CONNECTIONS_MAX + 1, ..good.clone() },
-            Plan { threads: 0, ..good.clone() },
-            Plan { threads: 65, ..good.clone() },
-            Plan { pipeline: 0, ..good.clone() },
-            Plan { pipeline: PIPELINE_MAX + 1, ..good.clone() },
-            Plan { duration: Duration::ZERO, ..good.clone() },
-            Plan { connections: 1020, ..good.clone() },
-        ];
-        for row in rows {
-            assert!(row.check(1024).is_err(), "{row:?}");
-        }
-        let mut large = Plan { pipeline: 512, ..good };
-        large.fields = vec![format!("X: {}", "y".repeat(4000)).parse().expect("a field line")];
-        assert!(matches!(large.check(1024), Err(PlanError::TooLarge { .. })));
     }
 }

@@ -70,6 +70,10 @@ pub struct Requests {
     pub shed: u64,
     /// Not sent, because no connection was free and `--on-busy drop` says so.
     pub dropped: u64,
+    /// Of those sent, those that left when the measure phase was over.
+    pub sent_late: u64,
+    /// Of those completed, those whose answer ended when the measure phase was over.
+    pub completed_late: u64,
 }
 
 /// Connections over the whole run.
@@ -107,6 +111,8 @@ impl AddAssign for Requests {
         self.unanswered += more.unanswered;
         self.shed += more.shed;
         self.dropped += more.dropped;
+        self.sent_late += more.sent_late;
+        self.completed_late += more.completed_late;
     }
 }
 

@@ -31,12 +31,15 @@ pub struct Record {
     pub bytes: Bytes,
     /// From the intended send to the last byte, of answers below 400 and, as lower bounds, of what was not answered.
     pub response: Times,
-    /// From the actual send to the last byte, of answers below 400.
+    /// From the actual send to the last byte, of answers below 400; in a closed loop also, as lower bounds, of what was
+    /// not answered.
     pub service: Times,
     /// From the intended send (in a closed loop the actual one) to the last byte, of answers with a status from 400 on.
     pub error_response: Times,
     /// From the connect to the open connection, of each connection opened.
     pub connect: Times,
+    /// Of each connection's first answer below 400: its service time and the time that connecting took.
+    pub first_use: Times,
     /// From the actual send to the first byte of the answer.
     pub first_byte: Times,
     /// From the intended send to the actual one, while a connection was free.
@@ -48,16 +51,32 @@ pub struct Record {
     run: SameAnswers,
 }
 
-/// Answers alike in service time and status: in one tick most are, and the histogram is then touched once for them.
+/// One whole answer to a request of the measure phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// From the intended send to its last byte; `None` in a closed loop, which has no intended times.
+    pub response_ns: Option<u64>,
+    /// From the actual send to its last byte.
+    pub service_ns: u64,
+    /// From the actual send to its first byte.
+    pub first_byte_ns: u64,
+    /// Its status, a number of three digits.
+    pub status: u16,
+    /// When it ended, behind the start of the measure phase.
+    pub ended_ns: u64,
+    /// The measure phase was over by then.
+    pub late: bool,
+}
+
+/// Answers alike in everything: in one tick many are, and the histograms are then touched once for them.
 #[derive(Clone, Copy, Default)]
 struct SameAnswers {
-    ns: u64,
-    status: u16,
+    answer: Answer,
     count: u64,
 }
 
 impl Record {
-    /// All zero. Allocates once, about 1.2 MB.
+    /// All zero. Allocates once, about 1.4 MB.
     pub fn new() -> Self {
         Self {
             requests: Requests::default(),
@@ -67,6 +86,7 @@ impl Record {
             service: Times::new(),
             error_response: Times::new(),
             connect: Times::new(),
+            first_use: Times::new(),
             first_byte: Times::new(),
             lag: Times::new(),
             series: Series::default(),
@@ -76,14 +96,31 @@ impl Record {
         }
     }
 
+    /// As [`Record::new`], with room for the series of a measure phase of this length.
+    pub fn for_duration(duration_ns: u64) -> Self {
+        Self { series: Series::for_duration(duration_ns), ..Self::new() }
+    }
+
+    /// One whole answer.
+    #[inline]
+    pub fn answered(&mut self, answer: Answer) {
+        if answer != self.run.answer {
+            self.settle();
+            self.run.answer = answer;
+        }
+        self.run.count += 1;
+    }
+
     /// One whole answer of a closed loop: its service time and its status, a number of three digits.
     #[inline]
     pub fn completed(&mut self, service_ns: u64, status: u16) {
-        if service_ns != self.run.ns || status != self.run.status {
-            self.settle();
-            (self.run.ns, self.run.status) = (service_ns, status);
-        }
-        self.run.count += 1;
+        self.answered(Answer { service_ns, first_byte_ns: service_ns, status, ..Answer::default() });
+    }
+
+    /// A request that was given up after so long, from its intended send (in a closed loop the actual one).
+    pub fn given_up(&mut self, open_loop: bool, at_least_ns: u64) {
+        let times = if open_loop { &mut self.response } else { &mut self.service };
+        times.record_at_least(at_least_ns);
     }
 
     /// One event that ended a connection or kept it from opening.
@@ -113,16 +150,27 @@ impl Record {
 
     /// Writes down what was still gathered; every reader wants this done first.
     pub fn settle(&mut self) {
-        let SameAnswers { ns, status, count } = std::mem::take(&mut self.run);
+        let SameAnswers { answer, count } = std::mem::take(&mut self.run);
         if count == 0 {
             return;
         }
+        let Answer { response_ns, service_ns, first_byte_ns, status, ended_ns, late } = answer;
         self.requests.completed += count;
+        self.requests.completed_late += if late { count } else { 0 };
         self.status[usize::from(status) % STATUS_END] += count;
-        if status < 400 {
-            self.service.record(ns, count);
+        self.first_byte.record(first_byte_ns, count);
+        let whole_ns = response_ns.unwrap_or(service_ns);
+        if status >= 400 {
+            self.error_response.record(whole_ns, count);
         } else {
-            self.error_response.record(ns, count);
+            self.service.record(service_ns, count);
+            if response_ns.is_some() {
+                self.response.record(whole_ns, count);
+            }
+        }
+        if let Some(interval) = self.series.at(ended_ns) {
+            interval.completed += count;
+            interval.times.saturating_record_n(whole_ns, u32::try_from(count).unwrap_or(u32::MAX));
         }
     }
 
@@ -138,6 +186,7 @@ impl Record {
             (&mut self.service, &other.service),
             (&mut self.error_response, &other.error_response),
             (&mut self.connect, &other.connect),
+            (&mut self.first_use, &other.first_use),
             (&mut self.first_byte, &other.first_byte),
             (&mut self.lag, &other.lag),
         ] {
@@ -177,6 +226,30 @@ mod tests {
         assert_eq!(record.ok(), 3);
         assert_eq!((record.service.len(), record.error_response.len()), (3, 1));
         assert!(matches!(record.service.max(), Figure::Exact(ns) if ns.abs_diff(2_000_000) <= 2_000));
+    }
+
+    #[test]
+    fn an_answer_is_recorded_by_both_its_times() {
+        let mut record = Record::for_duration(2_000_000_000);
+        let answer = Answer {
+            response_ns: Some(5_000),
+            service_ns: 2_000,
+            first_byte_ns: 1_000,
+            status: 200,
+            ended_ns: 1_500_000_000,
+            late: false,
+        };
+        record.answered(answer);
+        record.answered(answer);
+        record.answered(Answer { status: 503, late: true, ended_ns: 3_000_000_000, ..answer });
+        record.given_up(true, 9_000);
+        record.settle();
+        assert_eq!((record.requests.completed, record.requests.completed_late), (3, 1));
+        assert_eq!((record.response.len(), record.service.len(), record.error_response.len()), (3, 2, 1));
+        assert_eq!((record.response.censored(), record.first_byte.len()), (1, 3));
+        assert!(record.response.max().is_bound() && record.error_response.max().ns().is_some_and(|ns| ns > 4_990));
+        let completed: Vec<u64> = record.series.intervals.iter().map(|interval| interval.completed).collect();
+        assert_eq!(completed, [0, 3]);
     }
 
     #[test]

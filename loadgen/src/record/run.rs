@@ -96,6 +96,8 @@ pub struct CpuUse {
 pub struct TargetUse {
     /// Of all of them together.
     pub cpu: CpuUse,
+    /// The CPU time is right within this many nanoseconds; `None` if processes ended uncounted.
+    pub within_ns: Option<u64>,
     /// How they were found: the listening socket, `--target-pid` or `--target-cgroup`.
     pub found_by: String,
     /// Their numbers at the end.
@@ -159,6 +161,8 @@ pub struct RunRecord {
     pub stages: Vec<Stage>,
     /// Requests of the warm-up that were still due when the measure phase began.
     pub backlog_at_start: u64,
+    /// How long writing the progress line waited for whoever reads it.
+    pub report_wait_ns: u64,
     /// Any answer at all, the warm-up's included.
     pub answered: bool,
     /// The first failure to connect, for the message when nothing was answered.
@@ -172,9 +176,9 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// Completed requests a second.
+    /// Requests a second that were completed within the measure phase.
     pub fn rate(&self) -> f64 {
-        per_second(self.record.requests.completed, self.measured_ns)
+        per_second(self.record.requests.completed - self.record.requests.completed_late, self.measured_ns)
     }
 
     /// Received bytes a second, heads included.

@@ -334,7 +334,7 @@ fn a_slow_reader_is_waited_for() {
             // Long enough for 8 MiB to fill; then as fast as it goes.
             thread::sleep(Duration::from_secs(4));
             while let Ok(len @ 1..) = pipe.read(&mut buffer) {
-                lines += buffer[..len].split(|&byte| byte == b'\n').count() - 1;
+                lines += buffer[..len].split(|byte| *byte == b'\n').count() - 1;
             }
             lines
         }
@@ -390,7 +390,7 @@ fn a_full_disk_is_counted() {
     assert_eq!(server.wait(PATIENCE).code(), Some(0));
     let mut text = Vec::new();
     file.read_to_end(&mut text).expect("the log");
-    let written = text.split(|&byte| byte == b'\n').count() - 1;
+    let written = text.split(|byte| *byte == b'\n').count() - 1;
     let all = requests + 1;
     wait_for("the last word", PATIENCE, || written + dropped(&server.said().1) >= all);
     let said = server.said().1;

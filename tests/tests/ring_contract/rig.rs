@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use slipring_ring::{
-    Batch, Op, OpKind, OpToken, Outcome, RecvError, Ring, SendError, SendSlot, Socket, limits::BATCH_MAX,
+    Batch, BlobId, Op, OpKind, OpToken, Outcome, RecvError, Ring, SendError, SendSlot, Socket, limits::BATCH_MAX,
 };
 
 use crate::world::{LIMITS, LISTENER, World};
@@ -72,6 +72,13 @@ impl<W: World> Rig<W> {
         token
     }
 
+    /// Posts the start of a blob.
+    pub fn post(&mut self, slot: u32, socket: Socket, blob: BlobId, len: u32) -> OpToken {
+        let token = OpToken::new(OpKind::Post, 1, slot);
+        self.world.ring().submit(token, Op::Post { socket, blob, len });
+        token
+    }
+
     /// Waits once and keeps the books.
     pub fn wait(&mut self, patience: Duration) {
         let mut batch = Batch::new();
@@ -82,7 +89,8 @@ impl<W: World> Rig<W> {
         for completion in batch.drain() {
             if !completion.more && completion.token.kind() != OpKind::Wake {
                 let known = self.in_flight.remove(&completion.token.to_bits());
-                assert!(known, "{completion:?} ends what is not in flight");
+                // A post that went well never ends, so it is in no book.
+                assert!(known || completion.token.kind() == OpKind::Post, "{completion:?} ends what is not in flight");
             }
             let what = match completion.outcome {
                 Outcome::Received(Ok(Some(lease))) => {

@@ -65,6 +65,10 @@ impl Kernel {
                 assert!(!world.network.socket(socket.0).unix, "a discard on a Unix socket");
                 Work::Discard { socket, len }
             }
+            Op::Post { socket, blob, len } => {
+                assert!(len as usize <= self.slots.blob(blob).len(), "a post of {len} bytes of blob {}", blob.0);
+                Work::Post { socket, blob, len }
+            }
             Op::Spool => Work::Spool,
             Op::Store { file, offset, transfer, start, end } => {
                 assert!(world.files.is_spool(file.0), "file {} is no spool", file.0);
@@ -148,6 +152,7 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::Write { .. } => OpKind::Write,
         Op::Run { .. } => OpKind::Run,
         Op::Connect { .. } | Op::ConnectUnix { .. } => OpKind::Connect,
+        Op::Post { .. } => OpKind::Post,
         Op::Discard { .. } => OpKind::Discard,
         Op::Spool => OpKind::Spool,
         Op::Store { .. } => OpKind::Store,
@@ -178,6 +183,7 @@ fn name_of(kind: OpKind) -> &'static str {
         OpKind::Write => "submit write",
         OpKind::Connect => "submit connect",
         OpKind::Run => "submit run",
+        OpKind::Post => "submit post",
         OpKind::Discard => "submit discard",
         OpKind::Spool => "submit spool",
         OpKind::Store => "submit store",

@@ -29,7 +29,7 @@ pub(super) struct Kernel {
     pub(super) transfers: Transfers,
     pub(super) random: Random,
     pub(super) limits: RingLimits,
-    ledger: Rc<Ledger>,
+    pub(super) ledger: Rc<Ledger>,
     submitted: Vec<u32>,
     events: BinaryHeap<Reverse<Event>>,
     events_made: u64,

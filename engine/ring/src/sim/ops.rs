@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use slab::Slab;
 
-use crate::buffer::{SendSlot, Transfer};
+use crate::buffer::{BlobId, SendSlot, Transfer};
 use crate::launch::Launch;
 use crate::op::{ChildId, FileId, ListenerId, PipeId, RootId, SinkId, Socket, Task};
 use crate::token::{OpKind, OpToken};
@@ -40,6 +40,7 @@ pub(super) enum Work {
     Run { task: Task },
     ConnectUnix { path: Box<[u8]> },
     Discard { socket: Socket, len: u32 },
+    Post { socket: Socket, blob: BlobId, len: u32 },
     Spool,
     Store { file: FileId, offset: u64, transfer: Transfer, start: u32, end: u32, mark: u64 },
     Spawn { launch: Launch },
@@ -80,6 +81,7 @@ impl Work {
             | Work::Connect { .. }
             | Work::Run { .. }
             | Work::ConnectUnix { .. }
+            | Work::Post { .. }
             | Work::Spool
             | Work::Spawn { .. }
             | Work::AwaitExit { .. }
@@ -123,7 +125,13 @@ impl Work {
 fn is_exclusive(kind: OpKind) -> bool {
     !matches!(
         kind,
-        OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::ClosePipe | OpKind::Cancel | OpKind::Wake
+        OpKind::Post
+            | OpKind::Shutdown
+            | OpKind::Close
+            | OpKind::CloseFile
+            | OpKind::ClosePipe
+            | OpKind::Cancel
+            | OpKind::Wake
     )
 }
 

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::buffers::count;
 use super::conn::{Arrival, RingEnd};
 use super::kernel::Kernel;
 use super::ops::{Busy, Flying, Work};
 use super::trace::{ValueHasher, fingerprint};
 use super::world::World;
-use crate::buffer::Lease;
+use crate::buffer::{BlobId, Lease};
 use crate::completion::{Completion, Outcome};
 use crate::op::{Socket, Task};
 use crate::outcome::{
@@ -27,6 +28,7 @@ impl Kernel {
             Work::Recv { socket, multishot } => self.receive(world, op, socket, multishot),
             Work::Send { socket, .. } => self.send(world, op, socket),
             Work::Discard { socket, len } => self.discard(world, op, socket, len),
+            Work::Post { socket, blob, len } => self.carry_out_post(world, op, socket, blob, len),
             Work::ReadPipe { pipe, .. } => self.read_pipe(world, op, pipe),
             Work::WritePipe { pipe, .. } => self.write_pipe(world, op, pipe),
             Work::AwaitExit { child } => self.await_exit(world, op, child),
@@ -76,6 +78,24 @@ impl Kernel {
             work => self.carry_out_file_work(world, work),
         };
         self.post(Completion { token: flying.token, outcome, more: false }, busy);
+    }
+
+    /// A socket has room for everything that is posted; that nobody reads is the window's matter.
+    fn carry_out_post(&mut self, world: &mut World, op: u32, socket: Socket, blob: BlobId, len: u32) {
+        self.break_perhaps(world, socket);
+        let flying = self.take_out(world, op);
+        match world.network.conns[socket.0 as usize].room() {
+            Ok(_) => {
+                let bytes = &self.slots.blob(blob)[..len as usize];
+                world.network.conns[socket.0 as usize].outbound.extend(bytes);
+                after_send(world, socket);
+                count(&self.ledger.operations, -1);
+            }
+            Err(errno) => {
+                let outcome = Outcome::PostFailed(SendError::Broken(errno));
+                self.post(Completion { token: flying.token, outcome, more: false }, Busy::Nothing);
+            }
+        }
     }
 
     fn accept(&mut self, world: &mut World, op: u32, listener: u16) {
@@ -267,6 +287,7 @@ impl Kernel {
             Work::Run { .. } => Outcome::Ran(Err(RunError::Cancelled)),
             Work::Connect { .. } | Work::ConnectUnix { .. } => Outcome::Connected(Err(ConnectError::Cancelled)),
             Work::Discard { .. } => Outcome::Discarded(Err(RecvError::Cancelled)),
+            Work::Post { .. } => Outcome::PostFailed(SendError::Cancelled),
             Work::Spool => Outcome::Spooled(Err(FileError::Cancelled)),
             Work::Store { transfer, .. } => {
                 self.transfers.landed(&transfer);
@@ -388,6 +409,7 @@ pub(super) fn digest(completion: &Completion) -> u64 {
         Outcome::Listed(result) => ValueHasher::of(&result.as_ref().map(|listing| listing.entries.len())),
         Outcome::Connected(result) => ValueHasher::of(result),
         Outcome::Ran(result) => ValueHasher::of(result),
+        Outcome::PostFailed(error) => ValueHasher::of(error),
         Outcome::Discarded(result) => ValueHasher::of(result),
         Outcome::Spawned(result) => ValueHasher::of(result),
         Outcome::Exited(result) => ValueHasher::of(result),

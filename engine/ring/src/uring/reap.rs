@@ -46,6 +46,10 @@ impl UringRing {
             }
             OpKind::Poll => Outcome::Ready(number(result).map(drop).map_err(errno::send)),
             OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::ClosePipe => Outcome::Done,
+            // A send that ended short says how far it came: the connection failed behind that.
+            OpKind::Post => {
+                Outcome::PostFailed(errno::send(number(result).map_or_else(|errno| errno, |_| libc::EPIPE)))
+            }
             OpKind::Discard => Outcome::Discarded(number(result).map_err(errno::recv)),
             OpKind::Cancel => Outcome::Cancelled(result != -libc::ENOENT),
             OpKind::Open => return self.opened(token, result),

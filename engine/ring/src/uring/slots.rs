@@ -35,6 +35,8 @@ struct Parts {
 struct Blob {
     bytes: Arc<[u8]>,
     reads: u32,
+    /// It is read without an end that we would hear of.
+    pinned: bool,
     released: bool,
 }
 
@@ -108,11 +110,23 @@ impl Slots {
             return None;
         }
         self.blob_bytes = grown;
-        Some(BlobId(self.blobs.insert(Blob { bytes, reads: 0, released: false }) as u32))
+        Some(BlobId(self.blobs.insert(Blob { bytes, reads: 0, pinned: false, released: false }) as u32))
     }
 
     pub(super) fn blob(&self, blob: BlobId) -> &[u8] {
         &self.blobs[blob.0 as usize].bytes
+    }
+
+    /// Where the first `len` bytes of a blob stand. They are read at any time from now on, so it lives as long as the ring.
+    #[inline]
+    pub(super) fn pin(&mut self, blob: BlobId, len: u32) -> *const u8 {
+        let entry = &mut self.blobs[blob.0 as usize];
+        assert!(!entry.released && len as usize <= entry.bytes.len(), "{len} bytes of a blob that is not given up");
+        if !entry.pinned {
+            entry.pinned = true;
+            entry.reads += 1;
+        }
+        entry.bytes.as_ptr()
     }
 
     pub(super) fn release(&mut self, blob: BlobId) {

@@ -13,7 +13,7 @@ use super::slots::Outgoing;
 use super::sockets::{self, RawAddress};
 use super::unix;
 use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
-use crate::buffer::{SendSlot, Transfer};
+use crate::buffer::{BlobId, SendSlot, Transfer};
 use crate::completion::{Completion, Outcome};
 use crate::limits::DISCARD_BYTES_MAX;
 use crate::op::{FileId, ListenerId, Op, RootId, SinkId, Socket, Task};
@@ -48,6 +48,7 @@ impl UringRing {
             Op::Connect { to, from } => self.connect(token, to, from),
             Op::Run { task } => self.run(token, task),
             Op::ConnectUnix { path } => self.connect_unix(token, path),
+            Op::Post { socket, blob, len } => self.post(token, socket, blob, len),
             Op::Discard { socket, len } => self.push(token, discard(socket, len)),
             Op::Spool => self.spool(token),
             Op::Store { file, offset, transfer, start, end } => self.store(token, file, offset, transfer, start..end),
@@ -103,6 +104,15 @@ impl UringRing {
             }
         };
         self.push(token, entry);
+    }
+
+    /// MSG_WAITALL lets the kernel go on behind a short send, so a success is all of it, which needs no completion. What
+    /// fails or ends short is posted all the same.
+    #[inline]
+    fn post(&mut self, token: OpToken, socket: Socket, blob: BlobId, len: u32) {
+        let start = self.slots.pin(blob, len);
+        let entry = opcode::Send::new(fd(socket), start, len).flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL).build();
+        self.push(token, entry.flags(Flags::SKIP_SUCCESS));
     }
 
     fn stream(&mut self, token: OpToken, socket: Socket, transfer: Transfer, range: std::ops::Range<u32>) {

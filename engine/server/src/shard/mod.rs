@@ -316,6 +316,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             // A server never connects; a cancelled operation tells its own end.
             Outcome::Cancelled(_) | Outcome::Connected(_) => {}
             Outcome::Discarded(_)
+            | Outcome::PostFailed(_)
             | Outcome::Spawned(_)
             | Outcome::Exited(_)
             | Outcome::PipeRead(..)

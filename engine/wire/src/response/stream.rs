@@ -106,6 +106,21 @@ impl ResponseMachine {
         meaning
     }
 
+    /// Bytes of a body of known length that have not come yet, while it stands inside of one.
+    #[inline]
+    pub fn body_left(&self) -> Option<u64> {
+        if let State::Length(left) = self.state { Some(left) } else { None }
+    }
+
+    /// So many bytes of that body came and were thrown away unseen; no more than [`ResponseMachine::body_left`] says.
+    ///
+    /// # Panics
+    /// When there was no such body, or less of it.
+    pub fn skip(&mut self, bytes: u64) {
+        let left = self.body_left().and_then(|left| left.checked_sub(bytes)).expect("no more than is left is skipped");
+        self.state = if left == 0 { State::Ended } else { State::Length(left) };
+    }
+
     /// Whether the machine stands between two responses.
     pub fn is_idle(&self) -> bool {
         self.state == State::Head && self.carry.is_empty()

@@ -1,0 +1,151 @@
+//! A server that burns a known amount of CPU time for each request and writes down how much it was.
+//!
+//! It is the engine with a handler that goes round a loop a fixed number of times. Each time is taken by the thread's own
+//! CPU clock, before and after, so that what the log says is what was burnt and not what was asked for; with nothing
+//! to burn the clock is read as often, and what two reads cost is in the log as well. The log has the median: an
+//! interrupt that falls into a loop is charged to it, and belongs to no request.
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::{fs, io};
+
+use clap::Args;
+use rustix::time::{ClockId, clock_gettime};
+use slipring::{Commands, Exchange, Handler, LogTarget, Reply, Server};
+
+/// How the server is called.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Port on 127.0.0.1
+    #[arg(long)]
+    port: u16,
+    /// CPU nanoseconds to burn for each request, about
+    #[arg(long, default_value_t = 0)]
+    burn_ns: u64,
+    /// Written when the server ends: requests, and the median of the CPU nanoseconds burnt for one
+    #[arg(long, value_name = "FILE")]
+    log: PathBuf,
+}
+
+/// What a server wrote down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Burnt {
+    /// For how many requests.
+    pub(crate) requests: u64,
+    /// CPU nanoseconds of one, the median.
+    pub(crate) median_ns: u64,
+}
+
+/// Turns of the loop by which its length is found, and how often that is tried: the shortest is the undisturbed one.
+const TRIAL_TURNS: u64 = 200_000;
+const TRIALS: u32 = 10;
+
+/// Longer times are counted as this; none of them is the median of anything that is compared.
+const NS_MAX: usize = 1 << 17;
+
+/// Requests by the nanoseconds that were burnt for them.
+type Counts = Arc<Mutex<Vec<u64>>>;
+
+struct Burner {
+    turns: u64,
+    counts: Counts,
+}
+
+impl Handler for Burner {
+    const COMMANDS: Commands<Self> = Commands::new().on("GET", Self::do_get);
+}
+
+impl Burner {
+    fn do_get(&mut self, x: &mut Exchange) -> Reply {
+        let before = cpu_ns();
+        burn(self.turns);
+        let ns = (cpu_ns().saturating_sub(before) as usize).min(NS_MAX);
+        self.counts.lock().expect("no holder of the counts panics")[ns] += 1;
+        x.send_response(200)?.send_header("Content-Type", "text/plain")?.end_headers(b"Hello, World!")
+    }
+}
+
+/// Serves until it is told to end, then writes its log.
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    let counts: Counts = Arc::new(Mutex::new(vec![0; NS_MAX + 1]));
+    let turns = turns(options.burn_ns);
+    let server = Server::bind(("127.0.0.1", options.port)).map_err(io::Error::other)?;
+    let handler = {
+        let counts = Arc::clone(&counts);
+        move || Burner { turns, counts: Arc::clone(&counts) }
+    };
+    server.shards(1).access_log(LogTarget::Off).serve(handler).map_err(io::Error::other)?;
+    let burnt = Burnt::of(&counts.lock().expect("no holder of the counts panics"));
+    fs::write(&options.log, format!("{} {}\n", burnt.requests, burnt.median_ns))
+}
+
+impl Burnt {
+    /// Reads a log; `None` if it is not there yet.
+    pub(crate) fn read(log: &Path) -> Option<Self> {
+        let text = fs::read_to_string(log).ok()?;
+        let mut words = text.split_whitespace().map(str::parse);
+        Some(Self { requests: words.next()?.ok()?, median_ns: words.next()?.ok()? })
+    }
+
+    fn of(counts: &[u64]) -> Self {
+        let requests: u64 = counts.iter().sum();
+        let mut below = 0;
+        let median = counts.iter().position(|count| {
+            below += count;
+            2 * below >= requests
+        });
+        Self { requests, median_ns: median.unwrap_or(0) as u64 }
+    }
+}
+
+fn turns(burn_ns: u64) -> u64 {
+    let trial = |_| {
+        let before = cpu_ns();
+        burn(TRIAL_TURNS);
+        cpu_ns() - before
+    };
+    let shortest = (0..TRIALS).map(trial).min().unwrap_or(1).max(1);
+    (u128::from(burn_ns) * u128::from(TRIAL_TURNS) / u128::from(shortest)) as u64
+}
+
+fn burn(turns: u64) {
+    let mut state = black_box(0x9e37_79b9_7f4a_7c15_u64);
+    for _ in 0..turns {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+    }
+    black_box(state);
+}
+
+/// Of the calling thread.
+fn cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_that_of_the_requests() {
+        let mut counts = vec![0; 10];
+        (counts[2], counts[5], counts[9]) = (3, 3, 1);
+        assert_eq!(Burnt::of(&counts), Burnt { requests: 7, median_ns: 5 });
+        assert_eq!(Burnt::of(&[0, 0]), Burnt { requests: 0, median_ns: 0 });
+    }
+
+    #[test]
+    fn what_is_burnt_is_about_what_was_asked_for() {
+        let turns = turns(1_000_000);
+        let times = (0..50).map(|_| {
+            let before = cpu_ns();
+            burn(turns);
+            cpu_ns() - before
+        });
+        let shortest = times.min().expect("fifty times");
+        assert!((500_000..2_000_000).contains(&shortest), "{shortest}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Load generators side by side: requests a second against the null responder, and what each costs itself.
+//!
+//! Each generator is one process on one core, with one thread where it can be told so; the null responder stands on
+//! another core. A *round* lets each run once, in an order that turns; what is compared is the ratio to wrk of the same
+//! round. Each has a responder of its own, because each sends a request of its own length: before the rounds it is asked
+//! once by a listener of ours, which counts the bytes. The CPU time is that of the whole process, from the scheduler's
+//! clock, by the requests that the generator says it did: on loopback a send pays for the receive of the other side, so
+//! the rate alone would reward whoever lets the server wait.
+
+mod tool;
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+use slipring_load::{cli, machine};
+use thiserror::Error;
+
+use crate::cost::stats::{Estimate, estimate};
+use tool::{Sample, TOOLS, Tool};
+
+/// How `generators` is called.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Whole seconds of each measurement
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// Rounds; 6 or more give an interval of at least 95%
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Connections
+    #[arg(short, long, default_value_t = 64)]
+    connections: u32,
+    /// Core of the null responder
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..1024))]
+    server_core: u16,
+    /// Core of the generators
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(..1024))]
+    load_core: u16,
+    /// Only these, by name; repeatable
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+}
+
+/// Pipeline depths, in the order of the tables.
+const DEPTHS: [u32; 2] = [1, 16];
+
+/// Why nothing was measured.
+#[derive(Debug, Error)]
+pub(crate) enum GeneratorsError {
+    /// It ran and did not say its rate.
+    #[error("{tool} did not say how many requests a second it did: {said}")]
+    Silent {
+        /// Which.
+        tool: &'static str,
+        /// What it said instead.
+        said: String,
+    },
+    /// The kernel does not tell CPU times.
+    #[error("the CPU time of {0} cannot be read: /proc/PID/task/*/schedstat is needed")]
+    NoCpuTime(&'static str),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// Files and processes.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Measures and prints.
+pub(crate) fn run(options: &Options) -> Result<(), GeneratorsError> {
+    let stop = cli::stop_on_signals();
+    print!("{}", head(options));
+    for depth in DEPTHS {
+        let mut tools = Vec::new();
+        for kind in &TOOLS {
+            if options.only.is_empty() || options.only.iter().any(|name| name == kind.name) {
+                match Tool::start(kind, options, depth)? {
+                    Some(tool) => tools.push(tool),
+                    None => println!("not measured at pipeline {depth}: {}", kind.name),
+                }
+            }
+        }
+        let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
+        for round in 0..options.rounds as usize {
+            for place in 0..tools.len() {
+                // Begins one further each time and turns round every time, so that no one follows the same neighbour.
+                let place = (place + round) % tools.len();
+                let index = if round.is_multiple_of(2) { place } else { tools.len() - 1 - place };
+                samples[index].push(tools[index].measure()?);
+                if stop.load(Ordering::Relaxed) {
+                    return Err(GeneratorsError::Interrupted);
+                }
+            }
+        }
+        print!("{}", table(depth, &tools, &samples));
+    }
+    Ok(())
+}
+
+fn head(options: &Options) -> String {
+    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
+    let Options { seconds, rounds, connections, server_core, load_core, .. } = options;
+    format!(
+        "kernel {}, {}, congestion control {}\n{rounds} interleaved rounds of {seconds} s, {connections} connections, \
+         null responder on core {server_core}, generator on core {load_core}\nfigures are medians; ratio: requests/s by \
+         wrk's of the same round; CPU is the generator's own\n",
+        or_unknown(machine::kernel()),
+        or_unknown(machine::cpu_model()),
+        or_unknown(machine::congestion_control()),
+    )
+}
+
+fn table(depth: u32, tools: &[Tool], samples: &[Vec<Sample>]) -> String {
+    let mut out = format!(
+        "\n| pipeline {depth} | requests/s | CPU us/request | ratio to wrk | interval |\n|---|---:|---:|---:|---:|\n"
+    );
+    let base = tools.iter().position(|tool| tool.name() == "wrk");
+    for (tool, own) in tools.iter().zip(samples) {
+        let median = |of: fn(&Sample) -> f64| {
+            estimate(&own.iter().map(of).collect::<Vec<_>>()).map_or(f64::NAN, |estimate| estimate.median)
+        };
+        let ratio = base.and_then(|base| {
+            estimate(&own.iter().zip(&samples[base]).map(|(own, base)| own.rate / base.rate).collect::<Vec<_>>())
+        });
+        let (ratio, interval) = ratio.map_or_else(Default::default, |Estimate { median, low, high, .. }| {
+            (format!("{median:.3}"), format!("{low:.3} to {high:.3}"))
+        });
+        let (rate, cpu) = (median(|sample| sample.rate), median(|sample| sample.cpu_us));
+        // Writing into a String cannot fail.
+        let _ = writeln!(out, "| {} | {rate:.0} | {cpu:.3} | {ratio} | {interval} |", tool.name());
+    }
+    out
+}

@@ -1,0 +1,255 @@
+//! One generator: how it is called, how it tells its rate, and the null responder that waits for it.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use slipring_load::machine;
+use tempfile::TempDir;
+
+use super::{GeneratorsError, Options};
+
+/// What is known of a generator.
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    /// It can send more than one request at once.
+    pipelines: bool,
+    words: fn(&Call<'_>) -> Vec<String>,
+    /// Requests a second, from what it printed.
+    rate: fn(&str) -> Option<f64>,
+}
+
+/// One call.
+struct Call<'a> {
+    seconds: u32,
+    connections: u32,
+    depth: u32,
+    url: &'a str,
+    /// A script for wrk that sends so many requests at once.
+    script: &'a str,
+}
+
+/// The generators, ours first.
+pub(super) const TOOLS: [Kind; 5] = [
+    Kind { name: "slipring-load", pipelines: true, words: ours, rate: json_rate },
+    Kind { name: "wrk", pipelines: true, words: wrk, rate: |text| behind(text, "Requests/sec:") },
+    Kind { name: "shb", pipelines: false, words: shb, rate: |text| behind(text, "Requests/sec:") },
+    Kind { name: "h2load", pipelines: true, words: h2load, rate: |text| before(text, " req/s,") },
+    Kind { name: "hey", pipelines: false, words: hey, rate: |text| behind(text, "Requests/sec:") },
+];
+
+/// The figures of one measurement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    /// Requests a second.
+    pub(super) rate: f64,
+    /// CPU microseconds of the generator per request.
+    pub(super) cpu_us: f64,
+}
+
+/// A generator that is there, with its own null responder.
+pub(super) struct Tool {
+    kind: &'static Kind,
+    program: PathBuf,
+    core: u16,
+    seconds: u32,
+    words: Vec<String>,
+    responder: Child,
+    /// Kept open, or the responder's next line would fail.
+    _output: BufReader<ChildStdout>,
+    _files: TempDir,
+}
+
+impl Tool {
+    /// Finds it, learns what it sends, and starts its responder. `None`: it is not there, or cannot pipeline.
+    pub(super) fn start(kind: &'static Kind, options: &Options, depth: u32) -> Result<Option<Self>, GeneratorsError> {
+        let Some(program) = installed(kind.name).filter(|_| depth == 1 || kind.pipelines) else { return Ok(None) };
+        let files = tempfile::tempdir()?;
+        let script = files.path().join("pipeline.lua");
+        let batch = format!("init = function(args)\n  batch = string.rep(wrk.format(), {depth})\nend\n");
+        fs::write(&script, batch + "request = function()\n  return batch\nend\n")?;
+        let script = script.to_string_lossy().into_owned();
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("http://{}/13.txt", listener.local_addr()?);
+        let probe = Call { seconds: 1, connections: 1, depth: 1, url: &url, script: &script };
+        let request_bytes = learn(&listener, &program, &(kind.words)(&probe))?;
+        let (responder, output, port) = respond(options, files.path(), request_bytes)?;
+        let url = format!("http://127.0.0.1:{port}/13.txt");
+        let (seconds, connections) = (options.seconds, options.connections);
+        let call = Call { seconds, connections, depth, url: &url, script: &script };
+        Ok(Some(Self {
+            kind,
+            program,
+            core: options.load_core,
+            seconds: options.seconds,
+            words: (kind.words)(&call),
+            responder,
+            _output: output,
+            _files: files,
+        }))
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
+    /// Lets it run once.
+    pub(super) fn measure(&self) -> Result<Sample, GeneratorsError> {
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(self.core.to_string()).arg(&self.program).args(&self.words);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut cpu_ns = None;
+        while child.try_wait()?.is_none() {
+            // The last look before its end counts; what it still did behind that is a hundredth of a short run.
+            cpu_ns = machine::process_cpu_ns(child.id()).filter(|&ns| ns > 0).max(cpu_ns);
+            pause(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let silent = || GeneratorsError::Silent {
+            tool: self.kind.name,
+            said: format!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+        };
+        let rate = (self.kind.rate)(&text).filter(|&rate| rate > 0.0).ok_or_else(silent)?;
+        let cpu_ns = cpu_ns.ok_or(GeneratorsError::NoCpuTime(self.kind.name))?;
+        Ok(Sample { rate, cpu_us: cpu_ns as f64 / 1e3 / (rate * f64::from(self.seconds)) })
+    }
+}
+
+impl Drop for Tool {
+    fn drop(&mut self) {
+        // It is gone already, or cannot be helped.
+        let _ = self.responder.kill();
+        let _ = self.responder.wait();
+    }
+}
+
+fn ours(call: &Call<'_>) -> Vec<String> {
+    let Call { seconds, connections, depth, url, .. } = call;
+    let text = format!("-t 1 -c {connections} -d {seconds}s --warmup 0 --pipeline {depth} --json - {url}");
+    split(&text)
+}
+
+fn wrk(call: &Call<'_>) -> Vec<String> {
+    let Call { seconds, connections, depth, url, script } = call;
+    let mut words = split(&format!("-t1 -c{connections} -d{seconds}s"));
+    if *depth > 1 {
+        words.extend(["-s".to_owned(), (*script).to_owned()]);
+    }
+    words.push((*url).to_owned());
+    words
+}
+
+fn shb(call: &Call<'_>) -> Vec<String> {
+    let Call { seconds, connections, url, .. } = call;
+    split(&format!("-t 1 -c {connections} -z {seconds}s {url}"))
+}
+
+fn h2load(call: &Call<'_>) -> Vec<String> {
+    let Call { seconds, connections, depth, url, .. } = call;
+    split(&format!("--h1 -t 1 -c {connections} -m {depth} -D {seconds} {url}"))
+}
+
+fn hey(call: &Call<'_>) -> Vec<String> {
+    let Call { seconds, connections, url, .. } = call;
+    split(&format!("-cpus 1 -c {connections} -z {seconds}s {url}"))
+}
+
+fn split(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn json_rate(text: &str) -> Option<f64> {
+    serde_json::from_str::<serde_json::Value>(text).ok()?.pointer("/rate/achieved")?.as_f64()
+}
+
+/// The number behind a word.
+fn behind(text: &str, word: &str) -> Option<f64> {
+    text.split(word).nth(1)?.split_whitespace().next()?.parse().ok()
+}
+
+/// The number before a word.
+fn before(text: &str, word: &str) -> Option<f64> {
+    text.split(word).next()?.split_whitespace().next_back()?.parse().ok()
+}
+
+/// How many bytes its request has: it is called once, and whoever comes is answered so that it goes away.
+fn learn(listener: &TcpListener, program: &Path, words: &[String]) -> io::Result<usize> {
+    let mut command = Command::new(program);
+    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let (mut stream, request_bytes) = loop {
+        let (mut stream, _) = listener.accept()?;
+        // Some connect once before they begin, only to see that somebody is there.
+        if let Some(bytes) = request_len(&mut stream)? {
+            break (stream, bytes);
+        }
+    };
+    // Its figures are of no interest, so that it may as well be ended.
+    let _ = stream.write_all(ANSWER);
+    let _ = child.kill();
+    child.wait()?;
+    Ok(request_bytes)
+}
+
+/// Bytes of the first request on a connection; `None` if it ends without one.
+fn request_len(stream: &mut TcpStream) -> io::Result<Option<usize>> {
+    let (mut held, mut piece) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = stream.read(&mut piece)?;
+        held.extend_from_slice(&piece[..count]);
+        if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
+            return Ok(Some(end + 4));
+        }
+        if count == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: null\r\nDate: Sat, 07 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
+
+/// A null responder for requests of this length: this program, called by itself.
+fn respond(options: &Options, files: &Path, request_bytes: usize) -> io::Result<(Child, BufReader<ChildStdout>, u16)> {
+    let file = files.join("answer");
+    fs::write(&file, ANSWER)?;
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["null", "--until-stdin-closes", "--port", "0", "--core", &options.server_core.to_string()]);
+    command.arg("--request-bytes").arg(request_bytes.to_string()).arg("--answer-file").arg(file);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut output = BufReader::new(child.stdout.take().ok_or_else(|| io::Error::other("no output"))?);
+    let mut line = String::new();
+    output.read_line(&mut line)?;
+    let port = behind(&line, " port ").ok_or_else(|| io::Error::other(format!("it printed {line:?}")))?;
+    Ok((child, output, port as u16))
+}
+
+/// A program beside this one, in the search path, or where `cargo install` puts it.
+fn installed(name: &str) -> Option<PathBuf> {
+    let beside = env::current_exe().ok()?.with_file_name(name);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin"));
+    let directories = env::split_paths(&path).chain(home);
+    std::iter::once(beside).chain(directories.map(|directory| directory.join(name))).find(|program| program.is_file())
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no ring here; a process that runs is waited for")]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read() {
+        assert_eq!(behind("x\nRequests/sec: 123.5\nTransfer", "Requests/sec:"), Some(123.5));
+        assert_eq!(before("finished in 2.00s, 4567.25 req/s, 1MB/s", " req/s,"), Some(4567.25));
+        assert_eq!(json_rate("{\"rate\":{\"achieved\":7.5}}"), Some(7.5));
+        assert_eq!(behind("unable to connect", "Requests/sec:"), None);
+    }
+}

@@ -1,0 +1,211 @@
+//! Whether `compare` tells the truth: a server against itself, and against one that burns a known share more.
+//!
+//! Each run starts two servers and compares them by the very code of `slipring-load compare`, with short blocks. Against
+//! itself it must find no difference. Against a server that burns a share more CPU time for each request, the ratio
+//! that the two servers *logged* must lie in the interval of the target CPU, and a share beyond the margin must never be
+//! called the same. A wrong run is printed as such; the command then ends with status 1.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+use slipring_load::cli::compare::{Course, compare};
+use slipring_load::cli::{self, Failure};
+use slipring_load::compare::{Answer, Comparison, Metric, Row};
+use tempfile::TempDir;
+use thiserror::Error;
+
+use crate::burn::Burnt;
+
+/// How `compare-truth` is called.
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Comparisons of the server with itself
+    #[arg(long, default_value_t = 20)]
+    same: u32,
+    /// Comparisons with each server that burns more
+    #[arg(long, default_value_t = 10)]
+    different: u32,
+    /// How much more they burn, in percent
+    #[arg(long, value_delimiter = ',', default_value = "3,5,10")]
+    percent: Vec<f64>,
+    /// How long a block measures
+    #[arg(long, default_value = "250ms")]
+    block: String,
+    /// What it discards before it
+    #[arg(long, default_value = "50ms")]
+    settle: String,
+    /// Rounds of a comparison
+    #[arg(long, default_value = "12")]
+    rounds: String,
+    /// Seed of the first comparison; the others count on from it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// Why the truth was not found.
+#[derive(Debug, Error)]
+pub(crate) enum TruthError {
+    /// The command line of a comparison, or its servers.
+    #[error("{}", .0.message)]
+    Compare(Failure),
+    /// Files and processes.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// A server wrote no log, or the CPU time could not be read.
+    #[error("{0}")]
+    Unknown(&'static str),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+    /// More wrong answers than must be.
+    #[error("wrong answers: {0}")]
+    Wrong(String),
+}
+
+impl From<Failure> for TruthError {
+    fn from(failure: Failure) -> Self {
+        Self::Compare(failure)
+    }
+}
+
+/// One comparison, and what the servers say of it.
+struct Run {
+    comparison: Comparison,
+    /// What B burnt more than A for each request, nanoseconds, by their logs.
+    more_ns: f64,
+}
+
+/// Whole rates of wrong runs that are let pass: one in 20 against itself, one in 10 outside its interval.
+const FALSE_SHARE: u32 = 20;
+const MISSED_SHARE: u32 = 10;
+
+/// Compares, prints, judges.
+pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
+    let stop = cli::stop_on_signals();
+    let files = TempDir::new()?;
+    let mut seed = options.seed;
+    let mut next = |burn_ns: u64| {
+        seed += 1;
+        one(options, files.path(), burn_ns, seed, &stop)
+    };
+    let mut wrong = Vec::new();
+    let mut base_us = None;
+    let mut count_false = 0;
+    for number in 1..=options.same {
+        let run = next(0)?;
+        base_us = base_us.or(run.comparison.rows[0].a);
+        let is_false = run.comparison.primaries().any(|row| row.answer.is_some_and(Answer::is_difference));
+        count_false += u32::from(is_false);
+        println!("a/a {number:>2}   {}{}", described(&run.comparison), if is_false { "   FALSE" } else { "" });
+    }
+    if options.same > 0 {
+        println!("a/a      {count_false} of {} false", options.same);
+    }
+    if count_false > options.same.div_ceil(FALSE_SHARE) {
+        wrong.push(format!("{count_false} of {} against itself", options.same));
+    }
+    for percent in &options.percent {
+        if options.different == 0 {
+            break;
+        }
+        let base = match base_us {
+            Some(us) => us,
+            None => next(0)?.comparison.rows[0].a.ok_or(TruthError::Unknown("the CPU time cannot be read"))?,
+        };
+        base_us = Some(base);
+        wrong.extend(burning(options, *percent, base, &mut next)?);
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(TruthError::Wrong(wrong.join("; "))) }
+}
+
+/// All comparisons with a server that burns this much more than `base_us`.
+fn burning(
+    options: &Options,
+    percent: f64,
+    base_us: f64,
+    next: &mut impl FnMut(u64) -> Result<Run, TruthError>,
+) -> Result<Option<String>, TruthError> {
+    let (mut found, mut covered, mut same) = (0, 0, 0);
+    for number in 1..=options.different {
+        let run = next((base_us * 10.0 * percent).round() as u64)?;
+        let row = cpu_row(&run.comparison)?;
+        let finding = row.finding.as_ref().ok_or(TruthError::Unknown("no pair was measured"))?;
+        let logged = 1.0 + run.more_ns / 1e3 / row.a.ok_or(TruthError::Unknown("no block of A was measured"))?;
+        let is_covered = finding.interval.contains(logged);
+        found += u32::from(row.answer == Some(Answer::Higher));
+        covered += u32::from(is_covered);
+        same += u32::from(row.answer == Some(Answer::Same));
+        let outside = if is_covered { "" } else { "   OUTSIDE" };
+        println!("{percent:>3}% {number:>2}   {}   logged {}{outside}", described(&run.comparison), change(logged));
+    }
+    let all = options.different;
+    println!("{percent:>3}%      {found} of {all} found, logged ratio in the interval {covered} times, same {same}");
+    let is_wrong = all - covered > all.div_ceil(MISSED_SHARE) || same > 0;
+    Ok(is_wrong.then(|| format!("{percent}%: in the interval {covered} of {all}, same {same}")))
+}
+
+fn cpu_row(comparison: &Comparison) -> Result<&Row, TruthError> {
+    let row = comparison.primaries().find(|row| row.metric == Metric::TargetCpu);
+    row.ok_or(TruthError::Unknown("the CPU time of the servers cannot be read"))
+}
+
+/// Two servers up, compared, down, and what they logged.
+fn one(options: &Options, files: &Path, burn_ns: u64, seed: u64, stop: &AtomicBool) -> Result<Run, TruthError> {
+    let logs = [files.join(format!("a-{seed}")), files.join(format!("b-{seed}"))];
+    let program = env::current_exe()?;
+    let command = |burn_ns: u64, log: &PathBuf| {
+        let (program, log) = (program.display(), log.display());
+        format!("exec '{program}' burn --port {{port}} --burn-ns {burn_ns} --log '{log}'")
+    };
+    let (a, b) = (command(0, &logs[0]), command(burn_ns, &logs[1]));
+    let seed = seed.to_string();
+    let course = Course::from_flags([
+        "--a-cmd",
+        &a,
+        "--b-cmd",
+        &b,
+        "--rounds",
+        &options.rounds,
+        "--block",
+        &options.block,
+        "--settle",
+        &options.settle,
+        "--seed",
+        &seed,
+        "--quiet",
+    ])?;
+    let comparison = compare(&course, stop)?;
+    if comparison.interrupted || stop.load(Ordering::Relaxed) {
+        return Err(TruthError::Interrupted);
+    }
+    let burnt = |log: &Path| Burnt::read(log).ok_or(TruthError::Unknown("a server ended without its log"));
+    let more_ns = burnt(&logs[1])?.median_ns as f64 - burnt(&logs[0])?.median_ns as f64;
+    Ok(Run { comparison, more_ns })
+}
+
+/// Every primary in one line, and whether the comparison can be believed.
+fn described(comparison: &Comparison) -> String {
+    let described = |row: &Row| {
+        let answer = row.answer.map_or("-", Answer::name);
+        let between = row.finding.as_ref().map_or_else(String::new, |finding| {
+            format!("{} ({} to {})", change(finding.ratio), change(finding.interval.low), change(finding.interval.high))
+        });
+        format!("{} {answer:<11} {between}", name(row.metric))
+    };
+    let rows: Vec<_> = comparison.primaries().map(described).collect();
+    format!("{}   {}", rows.join("   "), comparison.verdict)
+}
+
+fn name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::TargetCpu => "cpu",
+        Metric::ResponseP50 => "p50",
+        _ => "p99",
+    }
+}
+
+fn change(ratio: f64) -> String {
+    format!("{:+.2}%", 100.0 * (ratio - 1.0))
+}

@@ -1,0 +1,72 @@
+//! Runs that were kept with `--out`: drawn again, or several as one.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Failure;
+use super::options::Reports;
+use crate::judge::ExitStatus;
+use crate::report::{self, Report};
+
+/// `slipring-load report`.
+#[derive(Debug, Args)]
+pub(super) struct Again {
+    /// A directory that --out wrote
+    #[arg(value_name = "DIR")]
+    run: PathBuf,
+    #[command(flatten)]
+    reports: Reports,
+}
+
+/// `slipring-load merge`.
+#[derive(Debug, Args)]
+pub(super) struct Merge {
+    /// Directories that --out wrote
+    #[arg(value_name = "RUN", required = true, num_args = 1..)]
+    runs: Vec<PathBuf>,
+    /// Exit with 3 on a suspect result, not only on an invalid one
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    reports: Reports,
+}
+
+impl Again {
+    /// The status is that of the run: whoever draws it again is told the same.
+    pub(super) fn perform(&self) -> Result<u8, Failure> {
+        self.reports.check()?;
+        let report = load(&self.run)?;
+        self.reports.write(&report)?;
+        Ok(report.run.exit_status)
+    }
+}
+
+impl Merge {
+    pub(super) fn perform(&self, words: &[String]) -> Result<u8, Failure> {
+        self.reports.check()?;
+        let reports: Vec<Report> = self.runs.iter().map(|path| load(path)).collect::<Result<_, _>>()?;
+        let mut merged = report::merge(&reports, words).map_err(|error| Failure::usage(error.to_string()))?;
+        merged.run.exit_status = self.status(&merged, &reports).code();
+        self.reports.write(&merged)?;
+        Ok(merged.run.exit_status)
+    }
+
+    /// As of a single run: doubt wins over thresholds.
+    fn status(&self, merged: &Report, parts: &[Report]) -> ExitStatus {
+        let verdict = merged.run.verdict.as_str();
+        if verdict == "invalid" || (self.strict && verdict == "suspect") {
+            ExitStatus::Doubtful
+        } else if merged.run.requests.completed == 0 {
+            ExitStatus::NoAnswer
+        } else if parts.iter().flat_map(|part| &part.run.thresholds).any(|threshold| !threshold.pass) {
+            ExitStatus::ThresholdFailed
+        } else {
+            ExitStatus::Good
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Report, Failure> {
+    report::load(path).map_err(|error| Failure::usage(error.to_string()))
+}

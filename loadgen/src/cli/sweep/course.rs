@@ -1,0 +1,165 @@
+//! The course of a sweep: one step after the other, as the search asks for them.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Options;
+use super::objective::Objective;
+use crate::cli::Failure;
+use crate::cli::load;
+use crate::cli::output::progress_line;
+use crate::judge::{Purpose, Threshold};
+use crate::plan::Plan;
+use crate::record::{Reason, ReasonCode, RunRecord, Verdict};
+use crate::sweep::{Outcome, SERVED_MIN, Search, Step, Sweep, Try, fit, points};
+
+/// Sweeps. `stop` ends it; what was measured is still reported.
+pub(super) fn sweep(options: &Options, stop: &AtomicBool) -> Result<Sweep, Failure> {
+    let addresses = load::resolve(&options.url)?;
+    load::check(&options.plan(options.from))?;
+    let thresholds: Vec<Threshold> = options.objectives.iter().map(|objective| objective.threshold().clone()).collect();
+    let line = progress_line(options.output.quiet);
+    let mut search = Search::new(options.from, options.to);
+    let (mut steps, mut first, mut interrupted) = (Vec::new(), None, false);
+    while let Some(turn) = search.turn().filter(|_| !interrupted) {
+        line.set_message(position(turn, steps.len()));
+        let run = measure(options, turn.rate, &addresses, &thresholds, stop)?;
+        interrupted = run.interrupted || stop.load(Ordering::Relaxed);
+        if !run.interrupted {
+            let step = step(turn.rate, &options.objectives[0], &run);
+            search.handle_step(turn.rate, step.outcome);
+            steps.push(step);
+        }
+        first.get_or_insert((run.setup, run.host, run.started_s));
+    }
+    line.finish_and_clear();
+    let (setup, host, started_s) = first.unwrap_or_default();
+    let shown = &options.objectives[0];
+    let points = points(&steps);
+    Ok(Sweep {
+        setup,
+        host,
+        started_s,
+        objectives: options.objectives.iter().map(|objective| objective.text.clone()).collect(),
+        figure: shown.name.clone(),
+        unit: shown.unit.clone(),
+        bound: shown.bound,
+        answer: search.answer(),
+        fit: fit(&points),
+        points,
+        steps,
+        interrupted,
+    })
+}
+
+impl Options {
+    pub(super) fn plan(&self, rate: f64) -> Plan {
+        Plan { seed: self.seed, ..self.load.plan(&self.url, Some(rate), self.settle, self.step) }
+    }
+}
+
+fn measure(
+    options: &Options,
+    rate: f64,
+    addresses: &[SocketAddr],
+    thresholds: &[Threshold],
+    stop: &AtomicBool,
+) -> Result<RunRecord, Failure> {
+    load::measure(&options.plan(rate), addresses, thresholds, Purpose::Alone, stop)
+}
+
+fn position(turn: Try, steps: usize) -> String {
+    format!("step {}: {:.0} requests/s, repeat {}", steps + 1, turn.rate, turn.repeat)
+}
+
+fn step(rate: f64, shown: &Objective, run: &RunRecord) -> Step {
+    let value = run.thresholds.first().and_then(|result| shown.value(result));
+    Step {
+        rate,
+        achieved: run.rate(),
+        outcome: outcome(run),
+        value,
+        is_bound: shown.is_bound(run),
+        range: value.map(|value| shown.range(run, value)),
+        due: run.record.requests.due,
+        ok: run.record.ok(),
+        judgement: run.judgement.clone(),
+    }
+}
+
+/// What a step says. Doubts of the instrument make times longer and never shorter, so what met its objectives in spite of
+/// a suspicion has met them; what failed under one may have failed by it.
+fn outcome(run: &RunRecord) -> Outcome {
+    let due = run.record.requests.due.max(1);
+    let is_served = run.record.ok() as f64 >= SERVED_MIN * due as f64;
+    let is_met = is_served && run.thresholds.iter().all(|result| result.pass);
+    let least = if is_met { Verdict::Invalid } else { Verdict::Suspect };
+    let doubts = || run.judgement.reasons.iter().filter(|reason| reason.level >= least && !is_harmless(reason));
+    match (doubts().any(is_of_generator), doubts().next().is_some()) {
+        (true, _) => Outcome::GeneratorShort,
+        (_, true) => Outcome::Disturbed,
+        _ if is_met => Outcome::Met,
+        _ => Outcome::Failed,
+    }
+}
+
+/// No doubt about this step: what a target that is too slow leaves behind (lower bounds, a backlog), a percentile that no
+/// objective asks for, and a core that is shared for less than half of the time.
+fn is_harmless(reason: &Reason) -> bool {
+    use ReasonCode::{BacklogAtStart, Censored, Clamped, FewSamples, SharedCore};
+    let is_grave = reason.level >= Verdict::Invalid;
+    matches!(reason.code, Censored | Clamped | BacklogAtStart)
+        || (matches!(reason.code, SharedCore | FewSamples) && !is_grave)
+}
+
+fn is_of_generator(reason: &Reason) -> bool {
+    use ReasonCode::{BehindSchedule, GeneratorSaturated, OwnErrors, RateShort};
+    matches!(reason.code, BehindSchedule | GeneratorSaturated | OwnErrors | RateShort)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::ThresholdResult;
+
+    type Doubts = &'static [(ReasonCode, Verdict)];
+
+    fn run(passes: bool, ok: u64, reasons: Doubts) -> RunRecord {
+        let mut run = RunRecord::default();
+        run.record.requests.due = 1_000;
+        (0..ok).for_each(|_| run.record.completed(1_000, 200));
+        run.record.settle();
+        run.thresholds = vec![ThresholdResult { expression: "p99<2ms".to_owned(), value: Some(1.0), pass: passes }];
+        let reason = |(code, level): &(ReasonCode, Verdict)| Reason {
+            code: *code,
+            level: *level,
+            text: String::new(),
+            value: 0.0,
+            limit: 0.0,
+        };
+        run.judgement.reasons = reasons.iter().map(reason).collect();
+        run
+    }
+
+    #[test]
+    fn a_step_counts_only_if_nothing_but_the_target_can_have_decided_it() {
+        use ReasonCode::{BehindSchedule, Censored, FewSamples, GeneratorSaturated, Steal};
+        use Verdict::{Invalid, Suspect};
+        let rows: [(bool, u64, Doubts, Outcome); 11] = [
+            (true, 1_000, &[], Outcome::Met),
+            (false, 1_000, &[], Outcome::Failed),
+            (true, 980, &[], Outcome::Failed),
+            (true, 1_000, &[(Steal, Suspect)], Outcome::Met),
+            (false, 1_000, &[(Steal, Suspect)], Outcome::Disturbed),
+            (true, 1_000, &[(Steal, Invalid)], Outcome::Disturbed),
+            (false, 1_000, &[(Censored, Invalid)], Outcome::Failed),
+            (false, 1_000, &[(BehindSchedule, Suspect)], Outcome::GeneratorShort),
+            (true, 1_000, &[(GeneratorSaturated, Invalid)], Outcome::GeneratorShort),
+            (true, 1_000, &[(FewSamples, Invalid)], Outcome::Disturbed),
+            (false, 1_000, &[(FewSamples, Suspect)], Outcome::Failed),
+        ];
+        for (passes, ok, reasons, expected) in rows {
+            assert_eq!(outcome(&run(passes, ok, reasons)), expected, "{passes} {ok} {reasons:?}");
+        }
+    }
+}

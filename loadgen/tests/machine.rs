@@ -1,0 +1,227 @@
+//! A server that uses a known CPU time for each request, read from outside: is the figure within 1%?
+//!
+//! The workers hold themselves to their own CPU clock (CLOCK_THREAD_CPUTIME_ID): when request *n* is answered, the worker
+//! has used *n* times the cost, its reading and writing included. This file is also the server: run with a variable set,
+//! its one ignored test serves.
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+use slipring_load::machine::{Address, Target, Watch, find, process_cpu_ns};
+
+const WORKERS: usize = 4;
+/// What the server is told: `threads`, `processes`, `threads that end`, `children that end`.
+const MODE: &str = "SLIPRING_TEST_BURNER";
+const COST: &str = "SLIPRING_TEST_COST_NS";
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+/// A server of four workers that ends with the test.
+struct Burner {
+    processes: Vec<Child>,
+    address: SocketAddr,
+    cost_ns: u64,
+}
+
+impl Burner {
+    fn start(mode: &str, cost_ns: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let count = if mode == "processes" { WORKERS } else { 1 };
+        let processes = (0..count).map(|_| serve_in_child(&listener, mode, cost_ns)).collect();
+        Self { processes, address, cost_ns }
+    }
+
+    fn target(&self) -> Target {
+        let target = find(&[Address::Tcp(self.address)]).expect("it listens");
+        let text = format!("{target:?}");
+        assert!(self.processes.iter().all(|child| text.contains(&format!("pid: {}", child.id()))), "{text}");
+        target
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        for child in &mut self.processes {
+            // It may have ended by itself; then both fail.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn serve_in_child(listener: &TcpListener, mode: &str, cost_ns: u64) -> Child {
+    let mut command = Command::new(env::current_exe().expect("this test runs from a file"));
+    command.args(["--exact", "the_server", "--ignored", "--nocapture", "--test-threads", "1"]);
+    command.env(MODE, mode).env(COST, cost_ns.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    let socket = OwnedFd::from(listener.try_clone().expect("a descriptor is free"));
+    command.stdin(Stdio::from(socket)).spawn().expect("it starts")
+}
+
+#[test]
+#[ignore = "the server that the other tests start"]
+fn the_server() {
+    let Ok(mode) = env::var(MODE) else { return };
+    let cost_ns = env::var(COST).expect("the parent sets both").parse().expect("a number");
+    let listener = TcpListener::from(std::io::stdin().as_fd().try_clone_to_owned().expect("the parent gave a socket"));
+    match mode.as_str() {
+        "processes" => serve(&listener, cost_ns),
+        "threads" => thread::scope(|scope| {
+            (0..WORKERS).for_each(|_| drop(scope.spawn(|| serve(&listener, cost_ns))));
+        }),
+        "threads that end" => loop {
+            let (stream, _) = listener.accept().expect("the listener stays");
+            // Four at once would need a place to wait in; one after the other shows the same.
+            thread::spawn(move || talk(stream, cost_ns)).join().expect("it only burns");
+        },
+        "children that end" => loop {
+            let (stream, _) = listener.accept().expect("the listener stays");
+            let child = Command::new(env::current_exe().expect("a file"))
+                .args(["--exact", "the_server", "--ignored", "--nocapture", "--test-threads", "1"])
+                .env(MODE, "one connection")
+                .stdin(Stdio::from(OwnedFd::from(stream)))
+                .stdout(Stdio::null())
+                .status();
+            assert!(child.is_ok_and(|status| status.success()));
+        },
+        _ => talk(TcpStream::from(OwnedFd::from(listener)), cost_ns),
+    }
+}
+
+fn serve(listener: &TcpListener, cost_ns: u64) {
+    while let Ok((stream, _)) = listener.accept() {
+        talk(stream, cost_ns);
+    }
+}
+
+/// Answers until the peer has gone. What the thread used before its first request is not the requests' cost.
+fn talk(mut stream: TcpStream, cost_ns: u64) {
+    let mut piece = [0; 4096];
+    let mut due = cpu_ns();
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        for _ in piece[..count].windows(4).filter(|window| window == b"\r\n\r\n") {
+            due += cost_ns;
+            while cpu_ns() < due {
+                std::hint::spin_loop();
+            }
+            if stream.write_all(ANSWER).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Sends `count` requests, one after the other, and waits for each answer.
+fn request(stream: &mut TcpStream, count: u64) {
+    let mut answer = [0; ANSWER.len()];
+    for _ in 0..count {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("the server reads");
+        stream.read_exact(&mut answer).expect("the server answers");
+    }
+}
+
+fn connections(burner: &Burner) -> Vec<TcpStream> {
+    let connect = || TcpStream::connect(burner.address).expect("it listens");
+    let mut streams: Vec<TcpStream> = (0..WORKERS).map(|_| connect()).collect();
+    // Each worker has a connection now, and has started up.
+    streams.iter_mut().for_each(|stream| request(stream, 1));
+    streams
+}
+
+/// The figure against the truth, printed: `1.000` is right.
+fn ratio(what: &str, ns: u64, truth: u64, within_ns: Option<u64>) -> f64 {
+    let ratio = ns as f64 / truth as f64;
+    let within = within_ns.map_or("nothing".to_owned(), |ns| format!("{:.2}%", 100.0 * ns as f64 / truth as f64));
+    println!("CPU of {what}: {ratio:.5} of {:.1} ms, says it is within {within}", truth as f64 / 1e6);
+    ratio
+}
+
+fn check_workers(mode: &str) {
+    const EACH: u64 = 100;
+    let burner = Burner::start(mode, 5_000_000);
+    let mut streams = connections(&burner);
+    let watch = Watch::begin(Some(&burner.target()));
+    thread::scope(|scope| {
+        streams.iter_mut().for_each(|stream| drop(scope.spawn(|| request(stream, EACH))));
+    });
+    let requests = EACH * WORKERS as u64;
+    let (used, environment) = watch.end().spent_on(requests);
+    let used = used.expect("the server is there");
+    let truth = requests * burner.cost_ns;
+    let ratio = ratio(&format!("four {mode}"), used.cpu.ns, truth, used.within_ns);
+    assert!((ratio - 1.0).abs() < 0.01, "{ratio}");
+    // A worker overshoots by a turn of its loop or by an interrupt, so the truth is a little more than the cost.
+    assert!(used.within_ns.is_some_and(|within| within + truth / 500 >= truth.abs_diff(used.cpu.ns)), "{used:?}");
+    assert_eq!(used.cpu.us_per_request().map(|us| (us / 5_000.0 * 100.0).round()), Some(100.0));
+    assert!(used.resident_bytes.is_some_and(|bytes| bytes > 1_000_000));
+    assert_eq!(used.found_by, "listening socket");
+    assert!(burner.processes.iter().all(|child| used.pids.contains(&child.id())));
+    // The whole machine used at least as much, but for the 20 ms that its clock is cut to.
+    assert!(environment.machine.is_some_and(|machine| machine.ns + 60_000_000 > truth), "{environment:?}");
+}
+
+#[test]
+fn four_processes_on_one_socket_are_read_within_a_hundredth() {
+    check_workers("processes");
+}
+
+#[test]
+fn four_threads_are_read_within_a_hundredth() {
+    check_workers("threads");
+}
+
+/// A thread or a process for each connection, as inetd, CGI or Python's `ThreadingHTTPServer` have.
+fn check_ended(mode: &str, cost_ns: u64, tolerance: f64) {
+    const COUNT: u64 = 40;
+    let burner = Burner::start(mode, cost_ns);
+    let serve_one = || {
+        let mut stream = TcpStream::connect(burner.address).expect("it listens");
+        request(&mut stream, 1);
+    };
+    serve_one();
+    let target = Target::of_pid(burner.processes[0].id()).expect("it is there");
+    let watch = Watch::begin(Some(&target));
+    (0..COUNT).for_each(|_| serve_one());
+    // The last has ended once the next is served: what that one costs is not in question.
+    let _last = TcpStream::connect(burner.address).map(|mut stream| request(&mut stream, 1));
+    let used = watch.end().spent_on(COUNT).0.expect("the server is there");
+    let ratio = ratio(mode, used.cpu.ns, (COUNT + 1) * cost_ns, used.within_ns);
+    assert!((ratio - 1.0).abs() < tolerance && used.within_ns.is_some(), "{ratio} {used:?}");
+}
+
+#[test]
+fn threads_that_end_are_not_lost() {
+    check_ended("threads that end", 50_000_000, 0.015);
+}
+
+#[test]
+fn children_that_end_are_not_lost() {
+    // Starting a process costs some milliseconds that nobody logs.
+    check_ended("children that end", 50_000_000, 0.15);
+}
+
+#[test]
+fn the_program_prints_the_cost_of_a_request() {
+    let burner = Burner::start("threads", 1_000_000);
+    let url = format!("http://{}/", burner.address);
+    let pid = burner.processes[0].id().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slipring-load"));
+    command.args(["-c", "4", "-d", "3s", "--warmup", "500ms", "--target-pid", &pid, "--json", "-", &url]);
+    let output = command.output().expect("it starts");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let us = json["target"]["cpu_us_per_request"].as_f64().unwrap_or_else(|| panic!("{json:#}"));
+    println!("CPU per request in a whole run: {us:.2} us of 1000 us");
+    assert!((us / 1000.0 - 1.0).abs() < 0.01, "{us}");
+    assert!(process_cpu_ns(burner.processes[0].id()).is_some_and(|ns| ns > 0));
+}

@@ -7,6 +7,8 @@
 
 #[path = "counterparts/base.rs"]
 mod base;
+#[path = "counterparts/cgi.rs"]
+mod cgi;
 #[path = "process/client.rs"]
 mod client;
 #[path = "counterparts/files.rs"]

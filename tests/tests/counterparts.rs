@@ -1,7 +1,7 @@
 //! What CPython's tests of its `http.server` check, asked of slipring: one test for each of the 76, with its name.
 //!
 //! docs/basehttp.md lists them with their rows. Where slipring differs on purpose the test says so, names the row, and
-//! holds what slipring does instead. The fourteen of CGI stand in `counterparts/cgi.rs` and join when `--cgi` does.
+//! holds what slipring does instead. The fourteen of CGI stand in `counterparts/cgi.rs`.
 #![allow(clippy::disallowed_methods, reason = "a process is watched from outside, by the clock on the wall")]
 #![allow(clippy::pedantic, dead_code, reason = "a test says it as it reads best; the harness serves others too")]
 

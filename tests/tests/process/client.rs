@@ -130,8 +130,8 @@ impl Client {
 }
 
 impl Response {
-    /// The answer at the start of `bytes`, and its length; none if it is not complete. Its length has to be known from
-    /// Content-Length: this server says it always.
+    /// The answer at the start of `bytes`, and its length; none if it is not complete. Its end has to be known from
+    /// Content-Length or from chunks.
     pub fn parse(bytes: &[u8], to_head: bool) -> Option<(Self, usize)> {
         let mut fields = [httparse::EMPTY_HEADER; 32];
         let mut head = httparse::Response::new(&mut fields);
@@ -140,7 +140,13 @@ impl Response {
         let fields: Vec<_> = head.headers.iter().map(|field| (field.name.to_owned(), text(field.value))).collect();
         let status = head.code.expect("it is complete");
         let mut response = Self { status, reason: head.reason.unwrap_or_default().into(), fields, body: Vec::new() };
-        let len = if to_head || response.is_bodiless() { 0 } else { response.content_length().unwrap_or(0) };
+        let has_body = !to_head && !response.is_bodiless();
+        if has_body && response.field("Transfer-Encoding") == Some("chunked") {
+            let (body, len) = unchunk(&bytes[head_len..])?;
+            response.body = body;
+            return Some((response, head_len + len));
+        }
+        let len = if has_body { response.content_length().unwrap_or(0) } else { 0 };
         response.body = bytes.get(head_len..head_len + len)?.to_vec();
         Some((response, head_len + len))
     }
@@ -173,6 +179,23 @@ impl Response {
         let value = found.next().map(|(_, value)| value.as_str());
         assert!(found.next().is_none(), "{name} stands there twice: {self:?}");
         value
+    }
+}
+
+/// The body at the start of `bytes`, in chunks, and how long it is on the wire; none if it is not complete.
+fn unchunk(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (mut body, mut at) = (Vec::new(), 0);
+    loop {
+        let parsed = httparse::parse_chunk_size(&bytes[at..]).expect("a chunk begins with its size");
+        let httparse::Status::Complete((line, size)) = parsed else { return None };
+        let data = at + line;
+        let end = data + usize::try_from(size).expect("it fits into memory");
+        body.extend_from_slice(bytes.get(data..end)?);
+        assert_eq!(bytes.get(end..end + 2)?, b"\r\n", "a chunk, or the body without trailers, ends in an empty line");
+        at = end + 2;
+        if size == 0 {
+            return Some((body, at));
+        }
     }
 }
 

@@ -480,11 +480,18 @@ fn scripts_say_the_same_behind_python() {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let mut line = [0; 64];
-    let len = python.stdout.as_mut().expect("piped").read(&mut line).expect("a line");
-    let Some(port) = String::from_utf8_lossy(&line[..len]).split(' ').nth(2).and_then(|port| port.parse::<u16>().ok())
-    else {
+    let mut out = python.stdout.take().expect("piped");
+    let first = spawn(move || {
+        let mut line = [0; 64];
+        let len = out.read(&mut line).unwrap_or(0);
+        String::from_utf8_lossy(&line[..len]).into_owned()
+    });
+    let banner = first.recv_timeout(PATIENCE);
+    let port = banner.as_ref().ok().and_then(|line| line.split(' ').nth(2)).and_then(|port| port.parse::<u16>().ok());
+    let Some(port) = port else {
+        let _ = python.kill();
         let _ = python.wait();
+        assert!(banner.is_ok(), "Python did not start in {PATIENCE:?}");
         return println!("note: this Python has no CGI server; nothing to compare with");
     };
     for request in [

@@ -62,7 +62,7 @@ fn wrong_flags() {
         (&["0", "--cores", "x"], &["--cores"]),
         (&["0", "--cores", "4000"], &["core"]),
         (&["0", "--no-such-flag"], &["--no-such-flag", "--help"]),
-        (&["0", "--cgi"], &["--cgi", "--help"]),
+        (&["0", "--cgi=yes"], &["--cgi"]),
         (&["0", "-d"], &["-d"]),
         (&["0", "8000"], &["8000"]),
         (&["0", "--access-log", "/no/such/directory/log"], &["/no/such/directory/log"]),

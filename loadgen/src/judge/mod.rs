@@ -1,6 +1,6 @@
 //! Whether a run can be believed, and whether it held what was asked of it. Pure: a record in, a judgement out.
 //!
-//! The verdict judges the instrument alone, by the table in `docs/INTERFACES.md`; each row is a function of [`rules`].
+//! The verdict judges the instrument alone, by the table in `docs/INTERFACES.md`; each row is a function of `rules`.
 //! What the target did (overloaded, errors, resets) stands in the notes and in the thresholds.
 
 mod exit;

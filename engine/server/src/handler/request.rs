@@ -134,7 +134,7 @@ pub struct Scratch {
     pub(crate) job: Option<super::PlannedJob>,
     /// The program that is being asked for.
     pub(crate) launch: Option<slipring_ring::Launch>,
-    /// Lines for the log, each with its [`MessageKind`] before it and its LF behind; client and date come later.
+    /// Lines for the log, each with its kind before it and its LF behind; client and date come later.
     pub messages: Vec<u8>,
     /// What a cache had to do with the answer at hand.
     pub cache: CacheUse,

@@ -45,7 +45,7 @@ pub struct Config {
     pub congestion: Option<String>,
     /// Of everything random.
     pub seed: u64,
-    /// Weights of [`Run::urls`], when there are several.
+    /// Weights of `urls` of the run, when there are several.
     pub weights: Vec<u32>,
     /// Everything else in force, in the order of the help.
     pub options: Vec<ConfigOption>,

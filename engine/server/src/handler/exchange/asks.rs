@@ -6,7 +6,7 @@ use super::{Answered, Exchange, Waits};
 use crate::handler::{Ask, Job, PlannedJob, Reply};
 
 impl Exchange<'_> {
-    /// Asks for a file beneath a root; [`super::Handler::resume`] goes on with it.
+    /// Asks for a file beneath a root; [`crate::Handler::resume`] goes on with it.
     ///
     /// # Errors
     /// Never; a `Reply` for the end of a function.

@@ -141,6 +141,10 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::sync::Mutex;
 
+    use slipring_ring::Wall;
+    use slipring_wire::date::DateCache;
+
+    use super::super::{AccessRecord, Asked, CacheUse, Client, Format, Known, Moment, Sending};
     use super::*;
 
     /// Longer than any of this takes on a loaded machine.
@@ -209,6 +213,38 @@ mod tests {
         assert_eq!((names.of(peer(3)), names.of(Peer::Unix)), (None, None));
         drop(names);
         assert_eq!(questions.iter().count(), 2, "each address is asked about once");
+    }
+
+    /// In both logs, and nowhere where less than an address is shown.
+    #[test]
+    fn lines_show_the_name_where_they_show_the_address() {
+        let (mut names, woken) = names(|_| Some(list(&["one.example"])));
+        names.greet(peer(1), NOW);
+        woken.recv_timeout(PATIENCE).expect("an answer");
+        names.gather(NOW);
+        let date = DateCache::new(0);
+        let sending = Sending { begun: NOW, first_byte: None, start: 0, head_bytes: 1, body_bytes: 0 };
+        let lines = |format: &Format, number| {
+            let (cache, mut stage, mut line) = (CacheUse::None, Vec::new(), Vec::new());
+            let known = Known { date: &date, names: Some(&names) };
+            let record = AccessRecord { peer: peer(number), status: 200, cache, sending };
+            record.stage(format, Asked { line: b"", head: None }, known, &mut stage);
+            let at = Moment { now: NOW, wall: Wall::default(), date: &date, names: Some(&names) };
+            format.message(&mut line, peer(number), at, b"said");
+            (String::from_utf8_lossy(&stage).into_owned(), String::from_utf8(line).expect("it is escaped"))
+        };
+        for (client, number, shown) in [
+            (Client::Full, 1, "one.example"),
+            (Client::Full, 2, "10.0.0.2"),
+            (Client::Prefix, 1, "10.0.0.0"),
+            (Client::Off, 1, "-"),
+        ] {
+            let (access, message) = lines(&Format::python().client(client), number);
+            assert!(access.contains(&format!("{shown} - - [")), "{access}");
+            assert!(message.starts_with(&format!("{shown} - - [")), "{message}");
+            assert_eq!(access.contains("one.example"), shown == "one.example");
+        }
+        assert!(lines(&Format::json(), 1).0.contains("\"client\":\"one.example\""));
     }
 
     /// A name is asked for anew behind its time, a failure behind its shorter one; a new question forgets the old answer.

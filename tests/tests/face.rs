@@ -109,9 +109,13 @@ struct Running {
 
 impl Running {
     fn start(welcome: bool) -> Self {
+        Self::start_as(welcome, |server| server)
+    }
+
+    fn start_as(welcome: bool, set: impl FnOnce(Server) -> Server) -> Self {
         let notes = Notes::default();
         let kept = notes.clone();
-        let server = Server::bind("127.0.0.1:0").expect("an address").shards(1).signals(false);
+        let server = set(Server::bind("127.0.0.1:0").expect("an address").shards(1).signals(false));
         let handle = server.handle();
         let ended = thread::spawn(move || server.serve(move || Noting { notes: kept.clone(), welcome }));
         let address = handle.wait_for_addresses(PATIENCE).expect("it listens")[0];
@@ -150,6 +154,27 @@ fn the_server_knows_its_name_and_port() {
     let server = Running::start(true);
     let told = text(&mut server.client(), "NAME / HTTP/1.1|Host: x||");
     assert_eq!(told, format!("127.0.0.1 {} 127.0.0.1", server.address.port()));
+    server.end();
+}
+
+/// Row S47: asked for it, a peer is its name once that is known, as the system's `getent` tells it.
+#[test]
+fn a_peer_has_its_name() {
+    let Ok(told) = std::process::Command::new("getent").args(["hosts", "127.0.0.1"]).output() else {
+        return println!("note: getent is not installed; there is nothing to compare with");
+    };
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let names: Vec<&str> = told.lines().next().unwrap_or("").split_whitespace().skip(1).collect();
+    let shown = names.iter().find(|name| name.contains('.')).or(names.first()).copied().unwrap_or("127.0.0.1");
+    let server = Running::start_as(true, |server| server.resolve(true));
+    let mut client = server.client();
+    let mut ask = || text(&mut client, "NAME / HTTP/1.1|Host: x||").split(' ').next_back().map(str::to_owned);
+    wait_for(shown, PATIENCE, || {
+        let said = ask().expect("a word");
+        assert!([shown, "127.0.0.1"].contains(&said.as_str()), "{said}");
+        said == shown
+    });
+    assert_eq!(ask().as_deref(), Some(shown), "once it is known it stays");
     server.end();
 }
 

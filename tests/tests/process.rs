@@ -5,6 +5,8 @@
 //! compare with is missing (curl, Python, nginx, prlimit), a test prints so and passes.
 #![allow(clippy::disallowed_methods, reason = "a process is watched from outside, by the clock on the wall")]
 
+#[path = "process/added.rs"]
+mod added;
 #[path = "process/cgi.rs"]
 mod cgi;
 #[path = "process/client.rs"]
@@ -25,6 +27,8 @@ mod logs;
 mod memory;
 #[path = "process/mixed.rs"]
 mod mixed;
+#[path = "process/names.rs"]
+mod names;
 #[path = "process/nginx.rs"]
 mod nginx;
 #[path = "process/paths.rs"]

@@ -42,12 +42,18 @@ fn main() -> ExitCode {
 fn serve(plan: Plan) -> Result<Ended, Error> {
     let mut site = plan.server_token.as_deref().map_or_else(Site::new, Site::named);
     site.http10 = plan.http10;
+    let site = site.added(&plan.added);
     let mut rules = Rules::COMMAND;
     if plan.strict {
         rules.tolerance = Tolerance::Strict;
     }
-    let mut server =
-        Server::on(plan.addresses).cores(plan.cores).logging(plan.logging).site(site).rules(rules).banner(true);
+    let mut server = Server::on(plan.addresses)
+        .cores(plan.cores)
+        .logging(plan.logging)
+        .site(site)
+        .rules(rules)
+        .resolve(plan.resolve)
+        .banner(true);
     if let Some(shards) = plan.shards {
         server = server.shards(shards);
     }

@@ -3,6 +3,7 @@
 mod children;
 mod errno;
 mod files;
+pub mod hosts;
 mod launcher;
 mod memory;
 pub mod null;

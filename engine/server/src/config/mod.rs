@@ -1,5 +1,6 @@
 //! From the command line to ready values.
 
+mod headers;
 mod log_options;
 mod options;
 

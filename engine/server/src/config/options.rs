@@ -1,5 +1,6 @@
 //! The command line of `slipring`, which follows `python3 -m http.server`.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +9,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use thiserror::Error;
 
+use super::headers;
 use super::log_options::LogOptions;
+use crate::handler::AddedFields;
 use crate::log::{FormatError, Logging};
 use crate::shard::ProgramLimits;
 
@@ -77,6 +80,14 @@ pub struct Options {
     #[command(flatten)]
     logs: LogOptions,
 
+    /// Add a field to every answer; may be given several times
+    #[arg(short = 'H', long, value_name = "'NAME: VALUE'")]
+    header: Vec<String>,
+
+    /// Log peers by their names, as DNS has them, instead of their addresses
+    #[arg(long)]
+    resolve: bool,
+
     /// What the field Server says; off: there is none [default: Slipring and its version]
     #[arg(long, value_name = "NAME|off")]
     server_token: Option<String>,
@@ -127,6 +138,9 @@ pub enum UsageError {
     /// A format that is none.
     #[error("--log-format: {0}")]
     Format(#[from] FormatError),
+    /// A field that cannot be added.
+    #[error("cannot add the header '{0}': {1}; say -H 'Name: value'")]
+    Header(String, String),
     /// No shard at all.
     #[error("--shards takes a number from 1 on")]
     Shards,
@@ -153,8 +167,12 @@ pub struct Plan {
     pub cores: Vec<usize>,
     /// What is logged where, and how.
     pub logging: Logging,
+    /// Peers have their names in the logs.
+    pub resolve: bool,
     /// What the field Server says, if it was said; empty for no field.
     pub server_token: Option<String>,
+    /// What every answer says too.
+    pub added: AddedFields,
 }
 
 const PORT_DEFAULT: u16 = 8000;
@@ -174,7 +192,7 @@ impl Options {
     /// # Errors
     /// When there is nothing to go on with.
     pub fn read() -> Result<Self, Shown> {
-        Self::try_parse().map_err(|error| {
+        Self::from_words(std::env::args_os()).map_err(|error| {
             if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
                 // Nobody can be told that nobody can be told.
                 let _ = error.print();
@@ -185,12 +203,17 @@ impl Options {
         })
     }
 
+    fn from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(headers::join(words))
+    }
+
     /// Checks everything that can be checked before the start.
     ///
     /// # Errors
     /// [`UsageError`] says what to do.
     pub fn check(self) -> Result<Plan, UsageError> {
         self.refuse_tls()?;
+        let added = headers::check(&self.header)?;
         let (port, positional) = self.target()?;
         let programs = self.programs();
         let directory = match (self.directory, positional) {
@@ -214,8 +237,21 @@ impl Options {
         let cores = self.cores.as_deref().map_or(Ok(Vec::new()), parse_cores)?;
         let logging = self.logs.check()?;
         let server_token = self.server_token.map(|name| if name == "off" { String::new() } else { name });
-        let (strict, shards) = (self.strict, self.shards);
-        Ok(Plan { addresses, optional, directory, http10, programs, strict, shards, cores, logging, server_token })
+        let (strict, shards, resolve) = (self.strict, self.shards, self.resolve);
+        Ok(Plan {
+            addresses,
+            optional,
+            directory,
+            http10,
+            programs,
+            strict,
+            shards,
+            cores,
+            logging,
+            resolve,
+            server_token,
+            added,
+        })
     }
 
     fn programs(&self) -> Option<ProgramLimits> {
@@ -315,7 +351,7 @@ mod tests {
 
     fn plan(arguments: &[&str]) -> Result<Plan, UsageError> {
         let all = std::iter::once("slipring").chain(arguments.iter().copied());
-        Options::try_parse_from(all).expect("known flags").check()
+        Options::from_words(all.map(OsString::from)).expect("known flags").check()
     }
 
     #[test]
@@ -345,6 +381,10 @@ mod tests {
             (&["/", "-d", "/tmp"], "two directories"),
             (&["--tls-cert", "x.pem"], "does not speak TLS yet"),
             (&["--tls-key", "x.pem"], "--tls-key"),
+            (&["-H", "X-A"], "no colon"),
+            (&["-H", "X A: b"], "its name"),
+            (&["--header", "X-A: b\r\nX-B: c"], "'X-A: b\\r\\nX-B: c': its value"),
+            (&["-H", "X-A: b", "-H", "Content-Length: 5"], "itself"),
             (&["--log-format", "{stauts}"], "no placeholder {stauts}"),
             (&["--log-format", "clf"], "'clf' is no log format"),
         ] {

@@ -6,7 +6,7 @@ use slipring_ring::{FileId, FileStat};
 use slipring_wire::command::Command;
 use slipring_wire::date::{DateStamp, imf_fixdate};
 use slipring_wire::field::{KnownField, Lines};
-use slipring_wire::response::{EncodeError, HeadWriter, PreparedHead, Status};
+use slipring_wire::response::{EncodeError, FieldLines, HeadWriter, PreparedHead, Status};
 
 use super::COPIED_BYTES_MAX;
 use super::cache::Entry;
@@ -134,28 +134,25 @@ fn head(
     len: u64,
     range: Option<&[u8]>,
 ) -> Result<PreparedHead, HandlerError> {
-    let server = x.version_string().as_bytes();
+    let lines = x.site_lines();
     // Everything but these two is of a known, small length.
-    let mut buffer = vec![0; 512 + server.len() + facts.content_type.len()];
-    let end = write_head(&mut buffer, server, status, facts, len, range).map_err(|_| HandlerError::InvalidField)?;
+    let mut buffer = vec![0; 512 + lines.as_bytes().len() + facts.content_type.len()];
+    let end = write_head(&mut buffer, lines, status, facts, len, range).map_err(|_| HandlerError::InvalidField)?;
     Ok(PreparedHead::new(&buffer[..end]))
 }
 
-/// Rows F13 and S64: `Server`, `Date`, `Content-Type`, `Content-Length`, `Last-Modified`, in this order.
+/// Rows F13 and S64: `Server` and what the site adds, `Date`, `Content-Type`, `Content-Length`, `Last-Modified`, in this order.
 fn write_head(
     buffer: &mut [u8],
-    server: &[u8],
+    lines: &FieldLines,
     status: Status,
     facts: &Facts,
     len: u64,
     range: Option<&[u8]>,
 ) -> Result<usize, EncodeError> {
     let mut head = HeadWriter::new(buffer);
-    head.status_line(false, status, None)?;
-    if !server.is_empty() {
-        head.field(b"Server", server)?;
-    }
-    head.date(&DateStamp::new(0))?.field(b"Content-Type", facts.content_type.as_bytes())?.content_length(len)?;
+    head.status_line(false, status, None)?.field_lines(lines)?.date(&DateStamp::new(0))?;
+    head.field(b"Content-Type", facts.content_type.as_bytes())?.content_length(len)?;
     if let Some(range) = range {
         head.field(b"Content-Range", range)?;
     }

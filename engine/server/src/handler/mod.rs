@@ -4,6 +4,7 @@
 //! under `SPAM` in the handler's table, names are case-sensitive (rows S17, S33-S37), and the function writes its answer
 //! with `send_response`, `send_header`, `end_headers`, `send_error`.
 
+mod added_fields;
 mod ask;
 mod body_source;
 mod commands;
@@ -17,6 +18,7 @@ mod output;
 mod program;
 mod request;
 
+pub use added_fields::{ADDED_BYTES_MAX, AddedFieldError, AddedFields};
 pub use ask::{Arrived, Ask};
 pub use body_source::{BodyEnd, BodySource};
 pub use commands::{Commands, Function};

@@ -6,11 +6,12 @@ use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
 use slipring_wire::field::Fields;
 use slipring_wire::request::RequestHead;
+use slipring_wire::response::FieldLines;
 use slipring_wire::target::one_slash;
 use slipring_wire::version::Version;
 
-use super::ErrorPage;
-use crate::log::CacheUse;
+use super::{AddedFields, ErrorPage};
+use crate::log::{CacheUse, Names};
 
 /// A request's head, and its body once it is there.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +68,8 @@ pub struct Site {
     pub server_port: u16,
     /// The page behind an error (row S67).
     pub error_page: ErrorPage,
-    /// The whole `Server` line, made from `version_string`.
-    server_line: Vec<u8>,
+    /// The lines that stand before the date in every head: `Server`, made from `version_string`, and what is added.
+    lines: FieldLines,
 }
 
 impl Site {
@@ -80,22 +81,30 @@ impl Site {
     /// Another `Server` value; bytes that a field cannot hold are left out.
     pub fn named(version_string: &str) -> Self {
         let version_string: String = version_string.chars().filter(|c| !c.is_control()).collect();
-        let server_line = match version_string.as_str() {
-            "" => Vec::new(),
-            name => format!("Server: {name}\r\n").into_bytes(),
-        };
+        let mut lines = FieldLines::new();
+        if !version_string.is_empty() {
+            lines.push(b"Server", version_string.as_bytes()).expect("controls were left out");
+        }
         Self {
             version_string,
             http10: false,
             server_name: String::new(),
             server_port: 0,
             error_page: ErrorPage::default(),
-            server_line,
+            lines,
         }
     }
 
-    pub(crate) fn server_line(&self) -> &[u8] {
-        &self.server_line
+    /// Every answer gets these fields too, behind those that it has already: of handlers, of files, errors and what is no
+    /// request; not those of the 1xx class, and not what programs say without the engine's head.
+    #[must_use]
+    pub fn added(mut self, fields: &AddedFields) -> Self {
+        self.lines.append(fields.lines());
+        self
+    }
+
+    pub(crate) fn lines(&self) -> &FieldLines {
+        &self.lines
     }
 }
 
@@ -138,6 +147,8 @@ pub struct Scratch {
     pub messages: Vec<u8>,
     /// What a cache had to do with the answer at hand.
     pub cache: CacheUse,
+    /// The names of peers, where they are asked for.
+    pub(crate) names: Option<Names>,
     /// Bytes that `wfile` collects.
     pub body: Vec<u8>,
 }
@@ -156,6 +167,7 @@ impl Scratch {
             launch: None,
             messages: Vec::with_capacity(1024),
             cache: CacheUse::None,
+            names: None,
             body: Vec::new(),
         }
     }

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
 
+use super::Names;
 use super::format::{Client, Format, Late, Part, Source, Style};
-use super::record::{AccessRecord, Asked, HOLE, Sending, Unfinished};
+use super::record::{AccessRecord, Asked, HOLE, Known, Sending, Unfinished};
 use super::text::{append_plain, is_plain};
 
 /// How an answer left.
@@ -38,6 +39,8 @@ pub struct Moment<'a> {
     pub wall: Wall,
     /// The same second, in words.
     pub date: &'a DateCache,
+    /// The names of peers that are known by then, where they are asked for.
+    pub names: Option<&'a Names>,
 }
 
 impl Format {
@@ -50,12 +53,13 @@ impl Format {
         holes_at: usize,
         record: &AccessRecord,
         asked: Asked<'_>,
-        date: &DateCache,
+        known: Known<'_>,
     ) {
         let start = stage.len();
         let mut holes = self.holes.iter().zip((holes_at..).step_by(HOLE));
         let guess = Outcome::whole(&record.sending);
-        let at = Moment { now: record.sending.begun, wall: Wall::default(), date };
+        let Known { date, names } = known;
+        let at = Moment { now: record.sending.begun, wall: Wall::default(), date, names };
         for part in &self.parts {
             match part {
                 Part::Literal(text) => text.append_to(stage),
@@ -63,7 +67,7 @@ impl Format {
                 Part::Path => self.text(stage, Style::Plain, Source::Target.find(asked).map(|target| split(target).0)),
                 Part::Query if !self.query => stage.push(b'-'),
                 Part::Query => self.text(stage, Style::Plain, Source::Target.find(asked).and_then(|t| split(t).1)),
-                Part::Client(style) => quoted(stage, *style, |line| self.address(line, record.peer)),
+                Part::Client(style) => quoted(stage, *style, |line| self.address(line, record.peer, names)),
                 Part::Status => stage.extend_from_slice(&digits(record.status)),
                 Part::Encoding(style) => stage.extend_from_slice(nothing(*style)),
                 Part::Cache(style) => match record.cache.word() {
@@ -130,7 +134,12 @@ impl Format {
     }
 
     #[inline]
-    pub(super) fn address(&self, line: &mut Vec<u8>, peer: Peer) {
+    fn address(&self, line: &mut Vec<u8>, peer: Peer, names: Option<&Names>) {
+        if let Some(name) = names.and_then(|names| names.of(peer))
+            && self.client == Client::Full
+        {
+            return line.extend_from_slice(name.as_bytes());
+        }
         let Peer::Ip(address) = peer else { return no_address(line, peer) };
         match (self.client, address.ip().to_canonical()) {
             (Client::Off, _) => line.push(b'-'),
@@ -150,7 +159,7 @@ impl Format {
 
     /// Appends a message with client and date before it (row S57). A line feed inside cannot forge a line: it is escaped.
     pub fn message(&self, line: &mut Vec<u8>, peer: Peer, at: Moment<'_>, text: &[u8]) {
-        self.address(line, peer);
+        self.address(line, peer, at.names);
         line.extend_from_slice(b" - - [");
         line.extend_from_slice(at.date.log_text());
         line.extend_from_slice(b"] ");

@@ -7,7 +7,9 @@
 mod format;
 mod line;
 mod losses;
+mod names;
 mod record;
+mod resolver;
 mod target;
 mod text;
 
@@ -17,7 +19,11 @@ mod tests;
 pub use format::{Client, Format, FormatError, PLACEHOLDERS};
 pub use line::{Left, Moment};
 pub use losses::Losses;
-pub use record::{AccessRecord, Asked, CacheUse, Records, Sending, Staged, Unfinished, note_progress, stage_message};
+pub use names::{FAILURE_KEPT, LOOKUP_TIMEOUT, NAME_KEPT, NAMES_MAX, Names};
+pub use record::{
+    AccessRecord, Asked, CacheUse, Known, Records, Sending, Staged, Unfinished, note_progress, stage_message,
+};
+pub use resolver::Resolver;
 pub use target::{LogTarget, Logging};
 
 /// Bytes of a request line or target that a line shows; the rest is cut (attack 14).

@@ -11,6 +11,7 @@ use slipring_wire::date::DateCache;
 use slipring_wire::field::KnownField;
 use slipring_wire::request::RequestHead;
 
+use super::Names;
 use super::format::{Format, Source};
 
 /// Where the answer to a request came from, as far as a cache was asked.
@@ -79,16 +80,25 @@ pub struct Asked<'a> {
     pub head: Option<(&'a RequestHead, &'a [u8])>,
 }
 
+/// What is known when a request is answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The second, in words.
+    pub date: &'a DateCache,
+    /// The names of peers, where they are asked for.
+    pub names: Option<&'a Names>,
+}
+
 impl AccessRecord {
     /// Appends the record to `stage`: its line in this format, with holes where only the sending can tell.
     #[inline]
-    pub fn stage(&self, format: &Format, asked: Asked<'_>, date: &DateCache, stage: &mut Vec<u8>) {
+    pub fn stage(&self, format: &Format, asked: Asked<'_>, known: Known<'_>, stage: &mut Vec<u8>) {
         stage.reserve(RECORD_BYTES);
         let at = stage.len();
-        stage.extend_from_slice(&self.sending.encode(if format.guessable { date.secs() } else { UNGUESSED }));
+        stage.extend_from_slice(&self.sending.encode(if format.guessable { known.date.secs() } else { UNGUESSED }));
         let holes_at = stage.len();
         stage.resize(holes_at + HOLE * format.holes.len(), 0);
-        format.begin(stage, holes_at, self, asked, date);
+        format.begin(stage, holes_at, self, asked, known);
         let len = (stage.len() - at) as u32;
         stage[at..at + 4].copy_from_slice(&len.to_le_bytes());
     }

@@ -27,9 +27,13 @@ fn record(peer: &str) -> AccessRecord {
     }
 }
 
+fn known(date: &DateCache) -> Known<'_> {
+    Known { date, names: None }
+}
+
 fn written(format: &Format, stage: &[u8], left: Left) -> String {
     let date = DateCache::new(WALL.secs);
-    let at = Moment { now: Instant::ORIGIN.plus(Duration::from_millis(2)), wall: WALL, date: &date };
+    let at = Moment { now: Instant::ORIGIN.plus(Duration::from_millis(2)), wall: WALL, date: &date, names: None };
     let mut line = Vec::new();
     for staged in Records(stage) {
         match staged {
@@ -57,7 +61,7 @@ fn line_made(format: &Format, peer: &str, request: &[u8], left: Left, made: u64)
     record(peer).stage(
         format,
         Asked { line: head.request_line(request), head: Some((&head, request)) },
-        &DateCache::new(made),
+        known(&DateCache::new(made)),
         &mut stage,
     );
     written(format, &stage, left)
@@ -66,7 +70,7 @@ fn line_made(format: &Format, peer: &str, request: &[u8], left: Left, made: u64)
 /// The line of something that is no request.
 fn bare(format: &Format, peer: &str, line: &[u8]) -> String {
     let mut stage = Vec::new();
-    record(peer).stage(format, Asked { line, head: None }, &DateCache::new(WALL.secs), &mut stage);
+    record(peer).stage(format, Asked { line, head: None }, known(&DateCache::new(WALL.secs)), &mut stage);
     written(format, &stage, Left::Sent(123))
 }
 
@@ -147,7 +151,7 @@ fn bytes_that_left() {
         assert_eq!(line(&format, "", BROWSER, left), expected, "{left:?}");
     }
     let mut stage = Vec::new();
-    never_begun.stage(&format, Asked { line: b"", head: None }, &DateCache::new(WALL.secs), &mut stage);
+    never_begun.stage(&format, Asked { line: b"", head: None }, known(&DateCache::new(WALL.secs)), &mut stage);
     assert_eq!(written(&format, &stage, Left::Sent(0)), "0 0 true -\n");
     assert_eq!(written(&format, &stage, Left::Sent(123)), "13 23 false 1500\n");
     note_progress(&mut stage, 101, Instant::ORIGIN.plus(Duration::from_micros(600)));

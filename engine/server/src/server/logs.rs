@@ -68,6 +68,7 @@ impl OpenLogs {
             buffer_bytes: BUFFER_BYTES_MAX / shards,
             losses: self.losses.clone(),
             verbose: self.verbose,
+            resolver: None,
         }
     }
 

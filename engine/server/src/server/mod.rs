@@ -71,6 +71,7 @@ pub struct Server {
     workers: WorkerLimits,
     programs: Option<ProgramLimits>,
     logging: Logging,
+    resolve: bool,
     site: Site,
     rules: Rules,
     banner: bool,
@@ -108,6 +109,7 @@ impl Server {
             workers: WorkerLimits::SERVER,
             programs: None,
             logging: Logging::default(),
+            resolve: false,
             site: Site::new(),
             rules: Rules::COMMAND,
             banner: false,
@@ -198,6 +200,20 @@ impl Server {
     #[must_use]
     pub fn logging(mut self, logging: Logging) -> Self {
         self.logging = logging;
+        self
+    }
+
+    /// Whether peers are called by their names in both logs and by [`crate::Exchange::address_string`] (rows S47, S48); by
+    /// default they are their addresses, and nobody is asked.
+    ///
+    /// Names are asked for when a connection is accepted, on four threads of their own, and nothing waits for them: a line
+    /// shows the address until the name is known. Of the host name and its aliases it is the first with a dot, else the
+    /// host name. Names are kept for 10 minutes, up to 4,096 a shard; a lookup that fails or takes more than 5 s is not
+    /// tried again for a minute. They are whatever the peer's reverse zone says, so they prove nothing. Where the log's
+    /// format shows less of a client than its address, it shows no name either.
+    #[must_use]
+    pub fn resolve(mut self, resolve: bool) -> Self {
+        self.resolve = resolve;
         self
     }
 

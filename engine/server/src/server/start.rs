@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use slipring_ring::uring::{
-    Launcher, LauncherOptions, ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, process,
+    Launcher, LauncherOptions, ListenOptions, Listener, Sink, UringConfig, UringRing, Workers, hosts, process,
 };
 
 use super::error::explain;
@@ -19,7 +19,8 @@ use super::logs::OpenLogs;
 use super::supervise::post;
 use super::{Error, Server};
 use crate::handler::Handler;
-use crate::shard::{Mailbox, Message, ProgramLimits, Shard, ShardConfig};
+use crate::log::Resolver;
+use crate::shard::{LogConfig, Mailbox, Message, ProgramLimits, Shard, ShardConfig};
 
 /// The share of descriptors that connections may use; files and logs need the rest.
 const CONNECTIONS_PERCENT: u64 = 80;
@@ -71,9 +72,11 @@ impl Server {
         let count = cores.len();
         let workers = Workers::new(self.workers);
         let unix = self.listen_unix()?;
+        let resolver = self.start_resolver()?;
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
-            let config = ShardConfig { logs: logs.config(count), ..self.shard_config(bound, connections_max) };
+            let logs_config = LogConfig { resolver: resolver.clone(), ..logs.config(count) };
+            let config = ShardConfig { logs: logs_config, ..self.shard_config(bound, connections_max) };
             let config = ShardConfig { programs: self.share_of_programs(count), ..config };
             let plan = ShardPlan {
                 core,
@@ -101,6 +104,12 @@ impl Server {
             Listener::bind_unix(path, *mode, BACKLOG).map_err(|source| Error::ListenUnix { path: path.clone(), source })
         };
         self.unix.iter().map(bind).collect()
+    }
+
+    /// Starts the threads that look peers' names up, if anybody wants to know them.
+    fn start_resolver(&self) -> Result<Option<Resolver>, Error> {
+        let start = || Resolver::start(|address| hosts::names_of(address).ok()).map_err(Error::Start);
+        self.resolve.then(start).transpose()
     }
 
     /// Forks the process that starts programs, if any may be started: before anything else is open.

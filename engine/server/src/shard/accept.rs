@@ -120,6 +120,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.core.metrics.refused += 1;
             return self.turn_away(socket);
         }
+        if let Some(names) = &mut self.core.scratch.names {
+            names.greet(peer, now);
+        }
         let conn = Conn::new(now, &self.core.rules);
         let Some(index) = self.table.insert(conn, socket, peer) else { return };
         let state = self.core.guard(|handler| handler.setup(peer)).flatten();

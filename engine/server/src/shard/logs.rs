@@ -6,7 +6,7 @@ use std::time::Duration;
 use slipring_ring::{Deadline, FileError, Instant, OpToken, Peer, Ring, SinkId, Transfer};
 
 use super::log_writer::{LogPlace, LogWriter};
-use crate::log::{Format, Left, Losses, Moment, Overflow, Records, Staged};
+use crate::log::{Format, Left, Losses, Moment, Overflow, Records, Resolver, Staged};
 use crate::metrics::Metrics;
 
 /// What is logged where, and how.
@@ -30,6 +30,8 @@ pub struct LogConfig {
     pub losses: Losses,
     /// Connections that end early or run into a timeout get a message too.
     pub verbose: bool,
+    /// Who is asked for the names of peers; `None`: they are their addresses.
+    pub resolver: Option<Resolver>,
 }
 
 impl LogConfig {
@@ -45,6 +47,7 @@ impl LogConfig {
             buffer_bytes: BUFFER_BYTES_MAX,
             losses: Losses::default(),
             verbose: false,
+            resolver: None,
         }
     }
 

@@ -36,7 +36,7 @@ use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, R
 
 use crate::conn::Rules;
 use crate::handler::{Handler, Scratch, Site};
-use crate::log::Moment;
+use crate::log::{Moment, Names};
 use crate::metrics::Metrics;
 use core::Core;
 use drain::Drain;
@@ -170,6 +170,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             ring,
         };
         shard.core.requests_left = config.requests_max;
+        let waker = shard.ring.waker();
+        shard.core.scratch.names = config.logs.resolver.map(|resolver| Names::new(resolver, move || waker.wake()));
         shard.read_time();
         for listener in 0..config.listeners {
             shard.arm_accept(ListenerId(listener));
@@ -268,6 +270,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.core.scratch.wall = wall;
         self.core.scratch.now = self.ring.now();
         self.core.scratch.date.update(wall.secs);
+        if let Some(names) = &mut self.core.scratch.names {
+            names.gather(self.core.scratch.now);
+        }
         let second = self.ring.now().nanos() / 1_000_000_000;
         if second != self.second {
             self.second = second;
@@ -451,7 +456,7 @@ impl<R: Ring, H: Handler> std::fmt::Debug for Shard<R, H> {
 
 /// This moment, for a log line.
 fn moment(scratch: &Scratch) -> Moment<'_> {
-    Moment { now: scratch.now, wall: scratch.wall, date: &scratch.date }
+    Moment { now: scratch.now, wall: scratch.wall, date: &scratch.date, names: scratch.names.as_ref() }
 }
 
 /// The token slots of the logs, behind the listeners'.

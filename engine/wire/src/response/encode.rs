@@ -191,6 +191,11 @@ impl FieldLines {
         Ok(())
     }
 
+    /// Adds all lines of another list.
+    pub fn append(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+    }
+
     /// The lines, each with its CRLF.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -10,7 +10,7 @@ use super::{Answered, Exchange, State, Waits, invalid};
 use crate::handler::{BodyEnd, BodySource, HandlerError, Reply};
 
 impl Exchange<'_> {
-    /// Starts the answer: status line, `Server` and `Date`, in that order (rows S63, S64).
+    /// Starts the answer: status line, `Server`, the fields that the site adds, and `Date`, in that order (rows S63, S64).
     ///
     /// # Errors
     /// Out of order, or no status code.
@@ -25,8 +25,7 @@ impl Exchange<'_> {
     /// Out of order, or no status code.
     pub fn send_response_with(&mut self, code: u16, message: Option<&str>) -> Result<&mut Self, HandlerError> {
         self.send_response_only(code, message)?;
-        let server = self.site.server_line();
-        self.out.extend(server);
+        self.out.extend(self.site.lines().as_bytes());
         self.out.extend(self.scratch.date.stamp().line());
         Ok(self)
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use slipring_ring::Peer;
+use slipring_wire::response::FieldLines;
 
 use super::Exchange;
 use crate::handler::MessageKind;
@@ -35,8 +36,12 @@ impl<'a> Exchange<'a> {
         self.scratch.messages.push(b'\n');
     }
 
-    /// The client's address for a log (row S47): without its port, and without asking anybody for its name.
+    /// The client for a log (row S47): its name, where [`crate::Server::resolve`] asks for names and it is known by now,
+    /// else its address without the port.
     pub fn address_string(&self) -> String {
+        if let Some(name) = self.scratch.names.as_ref().and_then(|names| names.of(self.request.peer)) {
+            return name.to_owned();
+        }
         match self.request.peer {
             Peer::Ip(address) => address.ip().to_canonical().to_string(),
             Peer::Unix => "unix".to_owned(),
@@ -53,6 +58,11 @@ impl<'a> Exchange<'a> {
     /// The value of `Server` (row S65).
     pub fn version_string(&self) -> &'a str {
         &self.site.version_string
+    }
+
+    /// The lines that stand in every head before its date.
+    pub(crate) fn site_lines(&self) -> &'a FieldLines {
+        self.site.lines()
     }
 
     /// Now, for a message header (row S49).

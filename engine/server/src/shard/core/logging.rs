@@ -5,7 +5,7 @@ use slipring_ring::Peer;
 use super::Core;
 use crate::conn::Held;
 use crate::handler::{Ending, Handler, LogMessage, MessageKind};
-use crate::log::{AccessRecord, Asked, Sending, stage_message};
+use crate::log::{AccessRecord, Asked, Known, Sending, stage_message};
 
 /// What an answer consists of.
 #[derive(Clone, Copy)]
@@ -83,6 +83,7 @@ impl<H: Handler> Core<H> {
         let Written { status, start, head_bytes, body_bytes } = written;
         let sending = Sending { begun: self.begun, first_byte: None, start, head_bytes, body_bytes };
         let record = AccessRecord { peer, status, cache: self.scratch.cache, sending };
-        record.stage(format, asked, &self.scratch.date, stage);
+        let known = Known { date: &self.scratch.date, names: self.scratch.names.as_ref() };
+        record.stage(format, asked, known, stage);
     }
 }

@@ -15,9 +15,9 @@ pub mod server;
 pub mod shard;
 
 pub use handler::{
-    AddedFieldError, AddedFields, Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands, ErrorPage, Exchange,
-    Explained, Failure, Function, Handler, HandlerError, Headers, Job, JobOutput, LogMessage, MediaType, ProgramError,
-    Reply, Request, Site, Spoke, escape_html,
+    ADDED_BYTES_MAX, AddedFieldError, AddedFields, Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands,
+    ErrorPage, Exchange, Explained, Failure, Function, Handler, HandlerError, Headers, Job, JobOutput, LogMessage,
+    MediaType, ProgramError, Reply, Request, Site, Spoke, escape_html,
 };
 pub use log::{Format, LogTarget, Logging};
 pub use server::{Error, Handle, Server};

@@ -13,9 +13,12 @@ use super::text::Literal;
 /// How lines of the access log are written, ready for use. Made from a name or a template by `parse`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
-    pub(super) parts: Vec<Part>,
+    pub(super) pieces: Vec<Piece>,
+    pub(super) style: Style,
+    /// Names of fields that the line shows, as the pieces number them.
+    pub(super) fields: Vec<String>,
     /// What only the sending can tell, in the order of its places in the line.
-    pub(super) holes: Vec<(Late, Style)>,
+    pub(super) holes: Vec<Late>,
     /// All of that can be guessed: nearly every answer leaves whole, in the second in which it was made.
     pub(super) guessable: bool,
     /// Whether queries are shown.
@@ -35,29 +38,32 @@ pub enum Client {
     Off,
 }
 
-/// A piece of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A piece of a line: text of the format, and what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) literal: Literal,
+    pub(super) part: Part,
+}
+
+/// What is different in each line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// As it stands.
-    Literal(Literal),
-    /// A text of the request, and how it is written.
-    Text(Source, Style),
-    /// The path or the query of the target.
-    Path,
-    Query,
-    Client(Style),
+    /// Nothing: the literal goes on.
+    Nothing,
+    Text(Source),
+    Client,
     Status,
-    Cache(Style),
+    Cache,
     /// Content-Encoding of the answer. No answer has one yet.
-    Encoding(Style),
+    Encoding,
     /// The next of the holes.
     Hole,
 }
 
-/// How a text is written.
+/// How texts are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// As it stands, escaped; `-` if there is none.
+    /// As they stand, escaped; `-` if there is none.
     Plain,
     /// In quotes, escaped as JSON has it; `null` if there is none.
     Json,
@@ -77,15 +83,19 @@ pub(super) enum Late {
 }
 
 /// A text of the request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     RequestLine,
     Method,
     Target,
+    /// The target up to the question mark, and what stands behind that.
+    Path,
+    Query,
     Host,
     Referer,
     UserAgent,
-    Field(String),
+    /// One of the format's fields.
+    Field(u8),
 }
 
 /// Why a format is none.
@@ -111,7 +121,7 @@ pub enum FormatError {
     #[error("a log format holds a control character at byte {0}: a line stays one line")]
     Control(usize),
     /// More placeholders than a line can have.
-    #[error("a log format has at most {PARTS_MAX} placeholders and pieces of text")]
+    #[error("a log format has at most {PIECES_MAX} placeholders and pieces of text")]
     TooLong,
 }
 
@@ -143,7 +153,7 @@ pub const PLACEHOLDERS: [(&str, &str); 23] = [
 ];
 
 /// Pieces of a line, at most.
-const PARTS_MAX: usize = 128;
+const PIECES_MAX: usize = 128;
 
 fn placeholder_list() -> String {
     PLACEHOLDERS.map(|(name, _)| format!("{{{name}}}")).join(" ")
@@ -191,11 +201,11 @@ impl Format {
 
     /// One JSON object a line; its keys are in `docs/INTERFACES.md`.
     pub fn json() -> Self {
-        let mut format = Self::empty();
+        let mut format = Self { style: Style::Json, ..Self::empty() };
         for (number, key) in JSON.into_iter().enumerate() {
             let start = if number == 0 { "{" } else { "," };
             format.literal(&format!("{start}\"{key}\":"));
-            let known = format.placeholder(key, Style::Json);
+            let known = format.placeholder(key);
             debug_assert!(known.is_ok(), "every key is a placeholder");
         }
         format.literal("}\n");
@@ -217,7 +227,15 @@ impl Format {
     }
 
     fn empty() -> Self {
-        Self { parts: Vec::new(), holes: Vec::new(), guessable: true, query: true, client: Client::Full }
+        Self {
+            pieces: Vec::new(),
+            style: Style::Plain,
+            fields: Vec::new(),
+            holes: Vec::new(),
+            guessable: true,
+            query: true,
+            client: Client::Full,
+        }
     }
 
     fn built_in(template: &str) -> Self {
@@ -241,75 +259,93 @@ impl Format {
             let named = from.strip_prefix('{').and_then(|from| from.split_once('}'));
             let Some((name, behind)) = named else { return Err(FormatError::Brace(text.len() - from.len())) };
             format.literal(&std::mem::take(&mut literal));
-            format.placeholder(name, Style::Plain)?;
+            format.placeholder(name)?;
             rest = behind;
         }
         format.literal(&format!("{literal}{rest}\n"));
-        if format.parts.len() > PARTS_MAX { Err(FormatError::TooLong) } else { Ok(format) }
+        if format.pieces.len() > PIECES_MAX { Err(FormatError::TooLong) } else { Ok(format) }
     }
 
     fn literal(&mut self, text: &str) {
-        match self.parts.last_mut() {
-            _ if text.is_empty() => {}
-            Some(Part::Literal(last)) => *last = Literal::new(&[last.text(), text.as_bytes()].concat()),
-            _ => self.parts.push(Part::Literal(Literal::new(text.as_bytes()))),
+        let mut rest = text.as_bytes();
+        if let Some(Piece { literal, part: Part::Nothing }) = self.pieces.last_mut() {
+            rest = literal.fill(rest);
+        }
+        while !rest.is_empty() {
+            let mut literal = Literal::default();
+            rest = literal.fill(rest);
+            self.pieces.push(Piece { literal, part: Part::Nothing });
         }
     }
 
-    fn placeholder(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
+    fn part(&mut self, part: Part) {
+        match self.pieces.last_mut() {
+            Some(last) if last.part == Part::Nothing => last.part = part,
+            _ => self.pieces.push(Piece { literal: Literal::default(), part }),
+        }
+    }
+
+    fn placeholder(&mut self, name: &str) -> Result<(), FormatError> {
         match name {
             "tab" => self.literal("\t"),
             // Nobody can log in yet.
             "user" => self.literal("-"),
-            _ => self.parts_of(name, style)?,
+            _ => {
+                let part = self.part_of(name)?;
+                self.part(part);
+            }
         }
         Ok(())
     }
 
-    fn parts_of(&mut self, name: &str, style: Style) -> Result<(), FormatError> {
-        let late = match name {
-            "body_bytes" => Some(Late::BodyBytes),
-            "wire_bytes" => Some(Late::WireBytes),
-            "us" => Some(Late::Us),
-            "first_byte_us" => Some(Late::FirstByteUs),
-            "aborted" => Some(Late::Aborted),
-            "ts" => Some(Late::Rfc3339),
-            "date" => Some(Late::ClfDate),
-            "python_date" => Some(Late::PythonDate),
-            _ => None,
-        };
-        self.holes.extend(late.map(|late| (late, style)));
-        self.guessable &= !matches!(late, Some(Late::Rfc3339 | Late::Us | Late::FirstByteUs));
-        let part = match name {
-            _ if late.is_some() => Part::Hole,
-            "client" => Part::Client(style),
+    fn part_of(&mut self, name: &str) -> Result<Part, FormatError> {
+        Ok(match name {
+            "body_bytes" => self.hole(Late::BodyBytes),
+            "wire_bytes" => self.hole(Late::WireBytes),
+            "us" => self.hole(Late::Us),
+            "first_byte_us" => self.hole(Late::FirstByteUs),
+            "aborted" => self.hole(Late::Aborted),
+            "ts" => self.hole(Late::Rfc3339),
+            "date" => self.hole(Late::ClfDate),
+            "python_date" => self.hole(Late::PythonDate),
+            "client" => Part::Client,
             "status" => Part::Status,
-            "encoding" => Part::Encoding(style),
-            "cache" => Part::Cache(style),
-            "path" => Part::Path,
-            "query" => Part::Query,
-            "request" => Part::Text(Source::RequestLine, style),
-            "method" => Part::Text(Source::Method, style),
-            "target" => Part::Text(Source::Target, style),
-            "host" => Part::Text(Source::Host, style),
-            "referer" => Part::Text(Source::Referer, style),
-            "user_agent" => Part::Text(Source::UserAgent, style),
-            "request_id" => Part::Text(Source::Field("x-request-id".into()), style),
-            _ => Part::Text(field(name)?, style),
-        };
-        self.parts.push(part);
-        Ok(())
+            "encoding" => Part::Encoding,
+            "cache" => Part::Cache,
+            "path" => Part::Text(Source::Path),
+            "query" => Part::Text(Source::Query),
+            "request" => Part::Text(Source::RequestLine),
+            "method" => Part::Text(Source::Method),
+            "target" => Part::Text(Source::Target),
+            "host" => Part::Text(Source::Host),
+            "referer" => Part::Text(Source::Referer),
+            "user_agent" => Part::Text(Source::UserAgent),
+            "request_id" => self.field("x-request-id")?,
+            _ => self.field(field(name)?)?,
+        })
+    }
+
+    fn hole(&mut self, late: Late) -> Part {
+        self.holes.push(late);
+        self.guessable &= !matches!(late, Late::Rfc3339 | Late::Us | Late::FirstByteUs);
+        Part::Hole
+    }
+
+    fn field(&mut self, name: &str) -> Result<Part, FormatError> {
+        let number = u8::try_from(self.fields.len()).map_err(|_| FormatError::TooLong)?;
+        self.fields.push(name.to_owned());
+        Ok(Part::Text(Source::Field(number)))
     }
 }
 
-fn field(placeholder: &str) -> Result<Source, FormatError> {
+fn field(placeholder: &str) -> Result<&str, FormatError> {
     let Some(name) = placeholder.strip_prefix("field:") else {
         return Err(FormatError::Placeholder(placeholder.to_owned()));
     };
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
         return Err(FormatError::Field(name.to_owned()));
     }
-    Ok(Source::Field(name.to_owned()))
+    Ok(name)
 }
 
 impl Default for Format {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use slipring_ring::{Instant, Peer, Wall};
 use slipring_wire::date::DateCache;
+use slipring_wire::field::KnownField;
 
 use super::Names;
 use super::format::{Client, Format, Late, Part, Source, Style};
@@ -55,34 +56,49 @@ impl Format {
         asked: Asked<'_>,
         known: Known<'_>,
     ) {
+        // Two loops, in each of which the style is no question.
+        match self.style {
+            Style::Plain => self.begin_in(Style::Plain, stage, holes_at, record, asked, known),
+            Style::Json => self.begin_in(Style::Json, stage, holes_at, record, asked, known),
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the style is a constant in it only where it is called")]
+    fn begin_in(
+        &self,
+        style: Style,
+        stage: &mut Vec<u8>,
+        holes_at: usize,
+        record: &AccessRecord,
+        asked: Asked<'_>,
+        known: Known<'_>,
+    ) {
         let start = stage.len();
         let mut holes = self.holes.iter().zip((holes_at..).step_by(HOLE));
         let guess = Outcome::whole(&record.sending);
         let Known { date, names } = known;
         let at = Moment { now: record.sending.begun, wall: Wall::default(), date, names };
-        for part in &self.parts {
-            match part {
-                Part::Literal(text) => text.append_to(stage),
-                Part::Text(source, style) => self.text(stage, *style, source.find(asked)),
-                Part::Path => self.text(stage, Style::Plain, Source::Target.find(asked).map(|target| split(target).0)),
-                Part::Query if !self.query => stage.push(b'-'),
-                Part::Query => self.text(stage, Style::Plain, Source::Target.find(asked).and_then(|t| split(t).1)),
-                Part::Client(style) => quoted(stage, *style, |line| self.address(line, record.peer, names)),
+        for piece in &self.pieces {
+            piece.literal.append_to(stage);
+            match piece.part {
+                Part::Nothing => {}
+                Part::Text(source) => self.text(style, stage, self.find(source, asked)),
+                Part::Client => quoted(stage, style, |line| self.address(line, record.peer, names)),
                 Part::Status => stage.extend_from_slice(&digits(record.status)),
-                Part::Encoding(style) => stage.extend_from_slice(nothing(*style)),
-                Part::Cache(style) => match record.cache.word() {
-                    Some(word) => quoted(stage, *style, |line| line.extend_from_slice(word.as_bytes())),
-                    None => stage.extend_from_slice(nothing(*style)),
+                Part::Encoding => stage.extend_from_slice(nothing(style)),
+                Part::Cache => match record.cache.word() {
+                    Some(word) => quoted(stage, style, |line| line.extend_from_slice(word.as_bytes())),
+                    None => stage.extend_from_slice(nothing(style)),
                 },
                 Part::Hole => {
-                    let Some((&(late, style), hole_at)) = holes.next() else { continue };
-                    let from = (stage.len() - start) as u32;
+                    let Some((&late, hole_at)) = holes.next() else { continue };
+                    let from = (stage.len() - start) as u64;
                     if self.guessable {
                         fill(stage, late, style, &record.sending, &guess, at);
                     }
-                    let to = (stage.len() - start) as u32;
-                    stage[hole_at..hole_at + 4].copy_from_slice(&from.to_le_bytes());
-                    stage[hole_at + 4..hole_at + HOLE].copy_from_slice(&to.to_le_bytes());
+                    let to = (stage.len() - start) as u64;
+                    stage[hole_at..hole_at + HOLE].copy_from_slice(&(to << 32 | from).to_le_bytes());
                 }
             }
         }
@@ -105,10 +121,10 @@ impl Format {
         line.clear();
         let outcome = Outcome::of(sending, left, at.now);
         let mut behind = 0;
-        for (hole, &(late, style)) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
+        for (hole, &late) in holes.as_chunks::<HOLE>().0.iter().zip(&self.holes) {
             let both = u64::from_le_bytes(*hole);
             line.extend_from_slice(&text[behind..both as u32 as usize]);
-            fill(line, late, style, sending, &outcome, at);
+            fill(line, late, self.style, sending, &outcome, at);
             behind = (both >> 32) as usize;
         }
         line.extend_from_slice(&text[behind..]);
@@ -116,21 +132,37 @@ impl Format {
     }
 
     #[inline]
-    fn text(&self, line: &mut Vec<u8>, style: Style, text: Option<&[u8]>) {
-        let Some(text) = text else { return line.extend_from_slice(nothing(style)) };
-        // Behind the query there is only ever the version of a request line.
-        let (text, behind) = if self.query { (text, &text[..0]) } else { without_query(text) };
-        match style {
-            Style::Plain if text.is_empty() && behind.is_empty() => line.push(b'-'),
-            Style::Plain => {
-                escape(line, text);
-                escape(line, behind);
+    fn text(&self, style: Style, line: &mut Vec<u8>, text: Option<&[u8]>) {
+        match text {
+            None => line.extend_from_slice(nothing(style)),
+            Some(text) if self.query => written(style, line, text, b""),
+            // Behind the query there is only ever the version of a request line.
+            Some(text) => {
+                let (text, behind) = without_query(text);
+                written(style, line, text, behind);
             }
-            Style::Json => quoted(line, style, |line| {
-                escape_json(line, text);
-                escape_json(line, behind);
-            }),
         }
+    }
+
+    /// What the request says of it, cut at what a line shows.
+    #[inline]
+    fn find<'a>(&self, source: Source, asked: Asked<'a>) -> Option<&'a [u8]> {
+        let line = |text| cut(text, super::REQUEST_LINE_BYTES_MAX);
+        let Some((head, bytes)) = asked.head else {
+            return (source == Source::RequestLine).then(|| line(asked.line));
+        };
+        let text = match source {
+            Source::RequestLine => return Some(line(asked.line)),
+            Source::Target => return Some(line(head.target(bytes))),
+            Source::Path => return Some(split(line(head.target(bytes))).0),
+            Source::Query => return split(line(head.target(bytes))).1.filter(|_| self.query),
+            Source::Method => Some(head.method(bytes)),
+            Source::Host => head.authority(bytes),
+            Source::Referer => head.known(KnownField::Referer, bytes),
+            Source::UserAgent => head.known(KnownField::UserAgent, bytes),
+            Source::Field(number) => self.fields.get(usize::from(number)).and_then(|name| head.fields(bytes).get(name)),
+        };
+        text.map(|text| cut(text, super::FIELD_BYTES_MAX))
     }
 
     #[inline]
@@ -231,6 +263,26 @@ fn fill(line: &mut Vec<u8>, late: Late, style: Style, sending: &Sending, outcome
     }
 }
 
+/// A text in two parts.
+#[inline]
+fn written(style: Style, line: &mut Vec<u8>, text: &[u8], behind: &[u8]) {
+    match style {
+        Style::Plain if text.is_empty() && behind.is_empty() => line.push(b'-'),
+        Style::Plain => {
+            escape(line, text);
+            escape(line, behind);
+        }
+        Style::Json => quoted(line, style, |line| {
+            escape_json(line, text);
+            escape_json(line, behind);
+        }),
+    }
+}
+
+fn cut(text: &[u8], max: usize) -> &[u8] {
+    &text[..text.len().min(max)]
+}
+
 /// What stands before a query, and what stands behind it.
 fn without_query(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&byte| byte == b'?').unwrap_or(text.len());
@@ -280,19 +332,33 @@ fn no_address(line: &mut Vec<u8>, peer: Peer) {
 
 #[inline]
 fn octets(line: &mut Vec<u8>, octets: [u8; 4]) {
-    for (index, octet) in octets.into_iter().enumerate() {
-        if index > 0 {
-            line.push(b'.');
-        }
-        if octet >= 100 {
-            line.push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            line.push(b'0' + octet / 10 % 10);
-        }
-        line.push(b'0' + octet % 10);
+    let mut end = line.len();
+    for octet in octets {
+        // The next one is written over what is too much of this one.
+        let (text, len) = &OCTETS[usize::from(octet)];
+        line.truncate(end);
+        line.extend_from_slice(text);
+        end += usize::from(*len);
     }
+    line.truncate(end - 1);
 }
+
+/// Every octet with a dot behind it, and the length of that.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut all = [([0; 4], 0); 256];
+    let mut octet = 0;
+    while octet < all.len() {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        let digits = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        all[octet] = match (hundreds, tens) {
+            (0, 0) => ([digits[2], b'.', 0, 0], 2),
+            (0, _) => ([digits[1], digits[2], b'.', 0], 3),
+            _ => ([digits[0], digits[1], digits[2], b'.'], 4),
+        };
+        octet += 1;
+    }
+    all
+};
 
 fn digits(number: u16) -> [u8; 3] {
     [number / 100 % 10, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use slipring_ring::{Instant, Peer};
 use slipring_wire::date::DateCache;
-use slipring_wire::field::KnownField;
 use slipring_wire::request::RequestHead;
 
 use super::Names;
-use super::format::{Format, Source};
+use super::format::Format;
 
 /// Where the answer to a request came from, as far as a cache was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,9 +94,14 @@ impl AccessRecord {
     pub fn stage(&self, format: &Format, asked: Asked<'_>, known: Known<'_>, stage: &mut Vec<u8>) {
         stage.reserve(RECORD_BYTES);
         let at = stage.len();
-        stage.extend_from_slice(&self.sending.encode(if format.guessable { known.date.secs() } else { UNGUESSED }));
+        stage.extend_from_slice(&[0; FIXED]);
+        if let Some(fixed) = stage.last_chunk_mut() {
+            self.sending.encode(fixed, if format.guessable { known.date.secs() } else { UNGUESSED });
+        }
         let holes_at = stage.len();
-        stage.resize(holes_at + HOLE * format.holes.len(), 0);
+        for _ in &format.holes {
+            stage.extend_from_slice(&[0; HOLE]);
+        }
         format.begin(stage, holes_at, self, asked, known);
         let len = (stage.len() - at) as u32;
         stage[at..at + 4].copy_from_slice(&len.to_le_bytes());
@@ -105,9 +109,9 @@ impl AccessRecord {
 }
 
 impl Sending {
+    /// Writes it where it is kept: copied from elsewhere, it would be read before the processor has it together.
     #[inline]
-    fn encode(&self, guessed: u64) -> [u8; FIXED] {
-        let mut bytes = [0; FIXED];
+    fn encode(&self, bytes: &mut [u8; FIXED], guessed: u64) {
         bytes[4] = ACCESS;
         bytes[5..13].copy_from_slice(&self.first_byte.map_or(0, Instant::nanos).to_le_bytes());
         bytes[13..21].copy_from_slice(&self.begun.nanos().to_le_bytes());
@@ -115,22 +119,22 @@ impl Sending {
         bytes[25..29].copy_from_slice(&self.head_bytes.to_le_bytes());
         bytes[29..37].copy_from_slice(&self.body_bytes.to_le_bytes());
         bytes[37..45].copy_from_slice(&guessed.to_le_bytes());
-        bytes
     }
 
-    /// From the bytes behind the kind.
+    /// What was encoded, with the second that was guessed.
     #[inline]
-    fn decode(mut bytes: &[u8]) -> Option<(Self, &[u8])> {
+    fn decode(bytes: &[u8; FIXED]) -> (Self, u64) {
+        let long = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 8]));
+        let short = |at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]));
         let instant = |nanos| Instant::ORIGIN.plus(Duration::from_nanos(nanos));
-        let first_byte = u64::from_le_bytes(take(&mut bytes)?);
         let sending = Self {
-            first_byte: (first_byte > 0).then(|| instant(first_byte)),
-            begun: instant(u64::from_le_bytes(take(&mut bytes)?)),
-            start: u32::from_le_bytes(take(&mut bytes)?),
-            head_bytes: u32::from_le_bytes(take(&mut bytes)?),
-            body_bytes: u64::from_le_bytes(take(&mut bytes)?),
+            first_byte: (long(5) > 0).then(|| instant(long(5))),
+            begun: instant(long(13)),
+            start: short(21),
+            head_bytes: short(25),
+            body_bytes: long(29),
         };
-        Some((sending, bytes))
+        (sending, long(37))
     }
 }
 
@@ -150,7 +154,7 @@ pub fn note_progress(stage: &mut [u8], sent: u64, now: Instant) {
     while let Some(len) = stage.get(at..at + 4).and_then(|len| len.try_into().ok()).map(u32::from_le_bytes) {
         let record = &mut stage[at..at + len as usize];
         if record[4] == ACCESS
-            && let Some((sending, _)) = Sending::decode(&record[5..])
+            && let Some((sending, _)) = record.first_chunk().map(Sending::decode)
             && sending.first_byte.is_none()
             && u64::from(sending.start) < sent
         {
@@ -191,37 +195,13 @@ impl<'a> Iterator for Records<'a> {
         self.0 = rest;
         let (&kind, mut bytes) = record.get(4..)?.split_first()?;
         if kind == ACCESS {
-            let (sending, mut line) = Sending::decode(bytes)?;
-            let guessed = u64::from_le_bytes(take(&mut line)?);
+            let (fixed, line) = record.split_first_chunk()?;
+            let (sending, guessed) = Sending::decode(fixed);
             return Some(Staged::Access(sending, Unfinished { guessed, line }));
         }
         let peer = decode_peer(take(&mut bytes)?);
         Some(Staged::Message(peer, bytes))
     }
-}
-
-impl Source {
-    /// What the request says of it, cut at what a line shows.
-    #[inline]
-    pub(super) fn find<'a>(&self, asked: Asked<'a>) -> Option<&'a [u8]> {
-        let Some((head, bytes)) = asked.head else {
-            return matches!(self, Self::RequestLine).then(|| cut(asked.line, super::REQUEST_LINE_BYTES_MAX));
-        };
-        let text = match self {
-            Self::RequestLine => return Some(cut(asked.line, super::REQUEST_LINE_BYTES_MAX)),
-            Self::Target => return Some(cut(head.target(bytes), super::REQUEST_LINE_BYTES_MAX)),
-            Self::Method => Some(head.method(bytes)),
-            Self::Host => head.authority(bytes),
-            Self::Referer => head.known(KnownField::Referer, bytes),
-            Self::UserAgent => head.known(KnownField::UserAgent, bytes),
-            Self::Field(name) => head.fields(bytes).get(name),
-        };
-        text.map(|text| cut(text, super::FIELD_BYTES_MAX))
-    }
-}
-
-fn cut(text: &[u8], max: usize) -> &[u8] {
-    &text[..text.len().min(max)]
 }
 
 #[inline]

@@ -130,6 +130,15 @@ fn templates() {
     }
 }
 
+#[test]
+fn every_octet_of_an_address() {
+    for octet in 0..=u8::MAX {
+        let peer = format!("{octet}.0.{octet}.{}:80", 255 - octet);
+        let expected = format!("{octet}.0.{octet}.{} - - [", 255 - octet);
+        assert!(bare(&Format::python(), &peer, b"").starts_with(&expected), "{peer}");
+    }
+}
+
 /// What really left is what the line says (row S6).
 #[test]
 fn bytes_that_left() {

@@ -1,60 +1,69 @@
-//! Appending to a line. Pieces are copied in steps of constant size, which the processor does at once; what a step writes
-//! too much is taken off again.
+//! Appending to a line. Pieces are copied and looked at in steps of constant size, which the processor does at once; what
+//! a step writes too much is taken off again.
 
 /// Bytes of one step.
 const STEP: usize = 16;
+/// Bytes of a step in a text that is shorter.
+const HALF: usize = STEP / 2;
 
-/// Text of the format itself, with room for whole steps behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Text of the format itself: one step, or less of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Literal {
-    padded: Box<[u8]>,
-    len: usize,
+    step: [u8; STEP],
+    len: u8,
 }
 
 impl Literal {
-    pub(super) fn new(text: &[u8]) -> Self {
-        let mut padded = text.to_vec();
-        padded.resize(text.len().next_multiple_of(STEP), 0);
-        Self { padded: padded.into(), len: text.len() }
-    }
-
-    pub(super) fn text(&self) -> &[u8] {
-        &self.padded[..self.len]
+    /// Takes up as much of a text as there is room for; the rest is returned.
+    pub(super) fn fill<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
+        let room = &mut self.step[usize::from(self.len)..];
+        let (taken, rest) = text.split_at(text.len().min(room.len()));
+        room[..taken.len()].copy_from_slice(taken);
+        self.len += taken.len() as u8;
+        rest
     }
 
     #[inline]
     pub(super) fn append_to(&self, line: &mut Vec<u8>) {
-        let end = line.len() + self.len;
-        for step in self.padded.as_chunks::<STEP>().0 {
-            line.extend_from_slice(step);
-        }
+        let end = line.len() + usize::from(self.len);
+        line.extend_from_slice(&self.step);
         line.truncate(end);
     }
 }
 
-/// Appends a text if all of it is plain; else nothing. It is copied and looked at in the same step.
+/// Appends a text if all of it is plain; else nothing.
 #[inline]
 pub(super) fn append_plain(line: &mut Vec<u8>, text: &[u8]) -> bool {
-    let (start, end) = (line.len(), line.len() + text.len());
-    let (steps, rest) = text.as_chunks::<STEP>();
-    let mut plain = true;
-    for step in steps {
-        line.extend_from_slice(step);
-        plain &= is_plain_step(step);
+    let plain = is_plain_text(text);
+    if plain {
+        line.extend_from_slice(text);
     }
-    let mut last = [b'x'; STEP];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
-    line.extend_from_slice(&last);
-    plain &= is_plain_step(&last);
-    line.truncate(if plain { end } else { start });
     plain
 }
 
+/// Looks at whole steps, of which the last may lie over the one before it: no step has a length that only the text knows.
 #[inline]
-fn is_plain_step(step: &[u8; STEP]) -> bool {
-    step.iter().fold(true, |all, &byte| all & is_plain(byte))
+fn is_plain_text(text: &[u8]) -> bool {
+    if let Some(last) = text.last_chunk::<STEP>() {
+        let steps = text.as_chunks::<STEP>().0;
+        return are_plain(steps.iter().chain([last]));
+    }
+    match (text.first_chunk::<HALF>(), text.last_chunk::<HALF>()) {
+        (Some(first), Some(last)) => are_plain([first, last]),
+        _ => text.iter().all(|&byte| is_plain(byte)),
+    }
+}
+
+#[inline]
+fn are_plain<'a, const N: usize>(steps: impl IntoIterator<Item = &'a [u8; N]>) -> bool {
+    // Gathered byte by byte, which the processor does for a whole step at once; looked at when all are there.
+    let mut odd = [0; N];
+    for step in steps {
+        for (odd, &byte) in odd.iter_mut().zip(step) {
+            *odd |= u8::from(!is_plain(byte));
+        }
+    }
+    odd == [0; N]
 }
 
 /// Printable ASCII but for backslash and quote. Other bytes could be a terminal's controls (0x80 to 0x9F) or parts of

@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -22,6 +23,14 @@ const MODE: &str = "SLIPRING_TEST_BURNER";
 const COST: &str = "SLIPRING_TEST_COST_NS";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
+/// Held while a process is started or a listener's holders are looked for: a process that another test is starting holds
+/// every descriptor of this one until it has become another program, and would be taken for a server.
+static STARTING: Mutex<()> = Mutex::new(());
+
+fn starting() -> MutexGuard<'static, ()> {
+    STARTING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A server of four workers that ends with the test.
 struct Burner {
     processes: Vec<Child>,
@@ -31,6 +40,7 @@ struct Burner {
 
 impl Burner {
     fn start(mode: &str, cost_ns: u64) -> Self {
+        let _alone = starting();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let count = if mode == "processes" { WORKERS } else { 1 };
@@ -39,6 +49,7 @@ impl Burner {
     }
 
     fn target(&self) -> Target {
+        let _alone = starting();
         let target = find(&[Address::Tcp(self.address)]).expect("it listens");
         let text = format!("{target:?}");
         assert!(self.processes.iter().all(|child| text.contains(&format!("pid: {}", child.id()))), "{text}");
@@ -154,6 +165,7 @@ fn check_workers(mode: &str) {
     let burner = Burner::start(mode, 5_000_000);
     let mut streams = connections(&burner);
     let watch = Watch::begin(Some(&burner.target()));
+    let began = now();
     thread::scope(|scope| {
         for stream in &mut streams {
             scope.spawn(|| request(stream, EACH));
@@ -161,6 +173,7 @@ fn check_workers(mode: &str) {
     });
     let requests = EACH * WORKERS as u64;
     let (used, environment) = watch.end().spent_on(requests);
+    let wall = now() - began;
     let used = used.expect("the server is there");
     let truth = requests * burner.cost_ns;
     let ratio = ratio(&format!("four {mode}"), used.cpu.ns, truth, used.within_ns);
@@ -171,8 +184,17 @@ fn check_workers(mode: &str) {
     assert!(used.resident_bytes.is_some_and(|bytes| bytes > 1_000_000));
     assert_eq!(used.found_by, "listening socket");
     assert!(burner.processes.iter().all(|child| used.pids.contains(&child.id())));
-    // The whole machine used at least as much, but for the 20 ms that its clock is cut to.
-    assert!(environment.machine.is_some_and(|machine| machine.ns + 60_000_000 > truth), "{environment:?}");
+    // The whole machine used at least as much, but for the 20 ms that its clock is cut to. What the hypervisor took is
+    // not the machine's, and on some kernels it is in the time of whom it was taken from.
+    let cores = thread::available_parallelism().expect("it is known").get() as f64;
+    let stolen_ns = environment.steal.unwrap_or(0.0) * wall.as_nanos() as f64 * cores;
+    let most_ns = environment.machine.map_or(0, |machine| machine.ns + 60_000_000) as f64 + stolen_ns;
+    assert!(most_ns > truth as f64, "{environment:?}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "what a machine used is more than wall time less what was taken of it")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 #[test]
@@ -186,8 +208,7 @@ fn four_threads_are_read_within_a_hundredth() {
 }
 
 /// A thread or a process for each connection, as inetd, CGI or Python's `ThreadingHTTPServer` have.
-fn check_ended(mode: &str, cost_ns: u64, tolerance: f64) {
-    const COUNT: u64 = 40;
+fn check_ended(mode: &str, count: u64, cost_ns: u64, tolerance: f64) {
     let burner = Burner::start(mode, cost_ns);
     let serve_one = || {
         let mut stream = TcpStream::connect(burner.address).expect("it listens");
@@ -196,23 +217,23 @@ fn check_ended(mode: &str, cost_ns: u64, tolerance: f64) {
     serve_one();
     let target = Target::of_pid(burner.processes[0].id()).expect("it is there");
     let watch = Watch::begin(Some(&target));
-    (0..COUNT).for_each(|_| serve_one());
+    (0..count).for_each(|_| serve_one());
     // The last has ended once the next is served: what that one costs is not in question.
     let _last = TcpStream::connect(burner.address).map(|mut stream| request(&mut stream, 1));
-    let used = watch.end().spent_on(COUNT).0.expect("the server is there");
-    let ratio = ratio(mode, used.cpu.ns, (COUNT + 1) * cost_ns, used.within_ns);
+    let used = watch.end().spent_on(count).0.expect("the server is there");
+    let ratio = ratio(mode, used.cpu.ns, (count + 1) * cost_ns, used.within_ns);
     assert!((ratio - 1.0).abs() < tolerance && used.within_ns.is_some(), "{ratio} {used:?}");
 }
 
 #[test]
 fn threads_that_end_are_not_lost() {
-    check_ended("threads that end", 50_000_000, 0.015);
+    check_ended("threads that end", 40, 50_000_000, 0.015);
 }
 
 #[test]
 fn children_that_end_are_not_lost() {
-    // Starting a process costs some milliseconds that nobody logs.
-    check_ended("children that end", 50_000_000, 0.15);
+    // Starting a process costs some milliseconds that nobody logs; more of them where others keep the caches busy.
+    check_ended("children that end", 10, 200_000_000, 0.08);
 }
 
 #[test]
@@ -221,11 +242,18 @@ fn the_program_prints_the_cost_of_a_request() {
     let url = format!("http://{}/", burner.address);
     let pid = burner.processes[0].id().to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_slipring-load"));
-    command.args(["-c", "4", "-d", "3s", "--warmup", "500ms", "--target-pid", &pid, "--json", "-", &url]);
-    let output = command.output().expect("it starts");
+    command.args(["-c", "4", "-d", "3s", "--warmup", "500ms", "--target-pid", &pid, "--json", "-", "--quiet", &url]);
+    command.stdout(Stdio::piped());
+    let alone = starting();
+    let program = command.spawn().expect("it starts");
+    drop(alone);
+    let output = program.wait_with_output().expect("it ends");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     let us = json["target"]["cpu_us_per_request"].as_f64().unwrap_or_else(|| panic!("{json:#}"));
     println!("CPU per request in a whole run: {us:.2} us of 1000 us");
     assert!((us / 1000.0 - 1.0).abs() < 0.01, "{us}");
-    assert!(process_cpu_ns(burner.processes[0].id()).is_some_and(|ns| ns > 0));
+    // Its threads live, and have used what each request of the measure phase costs, and what those before cost.
+    let answered = json["requests"]["completed"].as_u64().expect("a number");
+    let used_ns = process_cpu_ns(burner.processes[0].id()).expect("it is there");
+    assert!(answered > 0 && used_ns >= answered * burner.cost_ns, "{used_ns} ns for {answered}");
 }

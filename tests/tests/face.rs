@@ -7,6 +7,10 @@
 mod client;
 #[path = "process/harness.rs"]
 mod harness;
+#[path = "face/left.rs"]
+mod left;
+#[path = "face/served.rs"]
+mod served;
 
 use std::any::Any;
 use std::net::{SocketAddr, TcpListener, TcpStream};

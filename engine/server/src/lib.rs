@@ -17,9 +17,9 @@ pub mod shard;
 pub use handler::{
     ADDED_BYTES_MAX, AddedFieldError, AddedFields, Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands,
     ErrorPage, Exchange, Explained, Failure, Function, Handler, HandlerError, Headers, Job, JobOutput, LogMessage,
-    MediaType, ProgramError, Reply, Request, Site, Spoke, escape_html,
+    LogRequest, MediaType, ProgramError, Reply, Request, Site, Spoke, escape_html,
 };
-pub use log::{Format, LogTarget, Logging};
+pub use log::{Format, LogTarget, LoggedRequest, Logging};
 pub use server::{Error, Handle, Server};
 pub use slipring_ring::{DirEntry, FileError, FileId, FileKind, FileStat, Listing, Peer, RootId, RunError};
 

@@ -8,15 +8,19 @@ mod environment;
 mod place;
 mod reply;
 
-use slipring_ring::{FileError, FileId, FileKind, FileStat, Launch, RootId, SpawnError};
+use std::any::Any;
+
+use slipring_ring::{FileError, FileId, FileKind, FileStat, Launch, Peer, RootId, SpawnError};
 use slipring_wire::command::Command;
 use slipring_wire::error::Quoted;
 use slipring_wire::response::Status;
 use slipring_wire::target::TargetError;
 
 use crate::handler::{
-    Admit, Arrived, Commands, Exchange, Handler, HandlerError, LogMessage, ProgramError, Reply, Request, Spoke,
+    Admit, Arrived, Commands, Exchange, Failure, Handler, HandlerError, LogMessage, LogRequest, ProgramError, Reply,
+    Request, Spoke,
 };
+use crate::log::LoggedRequest;
 use place::Found;
 use reply::{Parsed, ReplyHead};
 
@@ -62,6 +66,11 @@ impl<H: Handler> Handler for CgiHandler<H> {
     const COMMANDS: Commands<Self> =
         Commands::new().on("GET", Self::do_command).on("HEAD", Self::do_command).on("POST", Self::do_post);
 
+    const LOG_REQUEST: Option<LogRequest<Self>> = match H::LOG_REQUEST {
+        Some(_) => Some(Self::log_request),
+        None => None,
+    };
+
     fn admit(&mut self, request: &Request<'_>) -> Admit {
         let reads = request.head.command() == Command::Post && matches!(self.script_path(request.path()), Ok(Some(_)));
         if reads { Admit::Spool(self.options.body_bytes_max) } else { self.inner.admit(request) }
@@ -87,8 +96,34 @@ impl<H: Handler> Handler for CgiHandler<H> {
         }
     }
 
+    // The hooks of a server are the other handler's.
+
+    fn verify_request(&mut self, client_address: Peer) -> bool {
+        self.inner.verify_request(client_address)
+    }
+
+    fn setup(&mut self, client_address: Peer) -> Option<Box<dyn Any>> {
+        self.inner.setup(client_address)
+    }
+
+    fn finish(&mut self, client_address: Peer, state: Box<dyn Any>) {
+        self.inner.finish(client_address, state);
+    }
+
+    fn handle_error(&mut self, request: &Request<'_>, failure: Failure<'_>) {
+        self.inner.handle_error(request, failure);
+    }
+
+    fn handle_timeout(&mut self) {
+        self.inner.handle_timeout();
+    }
+
     fn service_actions(&mut self) {
         self.inner.service_actions();
+    }
+
+    fn log_error(&mut self, message: LogMessage<'_>) -> bool {
+        self.inner.log_error(message)
     }
 
     fn log_message(&mut self, message: LogMessage<'_>) -> bool {
@@ -100,6 +135,10 @@ impl<H: Handler> CgiHandler<H> {
     /// Scripts as these options say, before `inner`.
     pub fn new(options: CgiOptions, inner: H) -> Self {
         Self { options, inherited: environment::inherited(), inner }
+    }
+
+    fn log_request(&mut self, request: &LoggedRequest<'_>) -> bool {
+        H::LOG_REQUEST.is_none_or(|hook| hook(&mut self.inner, request))
     }
 
     fn script_path(&self, target: &[u8]) -> Result<Option<Vec<u8>>, TargetError> {

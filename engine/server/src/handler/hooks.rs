@@ -3,6 +3,7 @@
 use slipring_ring::Peer;
 
 use super::HandlerError;
+use crate::log::LoggedRequest;
 
 /// Why an exchange failed; for [`super::Handler::handle_error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,3 +25,6 @@ pub struct LogMessage<'a> {
     /// The message, without client, date and line end. Controls are still in it: they are escaped when it is written.
     pub text: &'a [u8],
 }
+
+/// The hook of [`super::Handler::LOG_REQUEST`]. `false` keeps the request's line out of the access log.
+pub type LogRequest<H> = fn(&mut H, &LoggedRequest<'_>) -> bool;

@@ -26,7 +26,7 @@ pub use error_page::{ErrorPage, Explained, error_page, escape_html};
 pub(crate) use exchange::Waits;
 pub use exchange::{Answered, Ending, Exchange};
 pub use headers::Headers;
-pub use hooks::{Failure, LogMessage};
+pub use hooks::{Failure, LogMessage, LogRequest};
 pub use job::{Job, JobOutput};
 pub(crate) use job::{JobBody, JobResult, PlannedJob};
 pub use media_type::MediaType;
@@ -45,6 +45,11 @@ use thiserror::Error;
 pub trait Handler: Sized + 'static {
     /// Which function answers which command. Built at compile time; a command that stands in it twice does not compile.
     const COMMANDS: Commands<Self>;
+
+    /// The hook for answers that have left, with the code and the size that really left (row S58): it is called before the
+    /// request's line is written, whether there is an access log or not. Set it to `Some(Self::log_request)`, or whatever
+    /// the function's name is. A constant, as the table of commands is one: without the hook nothing is kept for it.
+    const LOG_REQUEST: Option<LogRequest<Self>> = None;
 
     /// What to do with a request's body, asked when the head is complete. By default GET, HEAD and what is not in the
     /// table discard it, everything else gets it in memory.

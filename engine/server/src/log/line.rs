@@ -213,11 +213,11 @@ impl Left {
 }
 
 /// What became of an answer.
-struct Outcome {
-    body_bytes: u64,
+pub(super) struct Outcome {
+    pub(super) body_bytes: u64,
     wire_bytes: u64,
     first_byte: Option<Instant>,
-    aborted: bool,
+    pub(super) aborted: bool,
 }
 
 impl Outcome {
@@ -229,7 +229,7 @@ impl Outcome {
     }
 
     #[inline]
-    fn of(sending: &Sending, left: Left, now: Instant) -> Self {
+    pub(super) fn of(sending: &Sending, left: Left, now: Instant) -> Self {
         let head = u64::from(sending.head_bytes);
         let whole = head + sending.body_bytes;
         let wire_bytes = match left {
@@ -297,7 +297,7 @@ fn split(target: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-fn micros(now: Instant, then: Instant) -> u64 {
+pub(super) fn micros(now: Instant, then: Instant) -> u64 {
     now.since(then).as_micros() as u64
 }
 

@@ -12,6 +12,7 @@ mod record;
 mod resolver;
 mod target;
 mod text;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ pub use record::{
 };
 pub use resolver::Resolver;
 pub use target::{LogTarget, Logging};
+pub use told::{LoggedRequest, tell_requests};
 
 /// Bytes of a request line or target that a line shows; the rest is cut (attack 14).
 pub const REQUEST_LINE_BYTES_MAX: usize = 2048;

@@ -111,7 +111,7 @@ impl AccessRecord {
 impl Sending {
     /// Writes it where it is kept: copied from elsewhere, it would be read before the processor has it together.
     #[inline]
-    fn encode(&self, bytes: &mut [u8; FIXED], guessed: u64) {
+    pub(super) fn encode(&self, bytes: &mut [u8; FIXED], guessed: u64) {
         bytes[4] = ACCESS;
         bytes[5..13].copy_from_slice(&self.first_byte.map_or(0, Instant::nanos).to_le_bytes());
         bytes[13..21].copy_from_slice(&self.begun.nanos().to_le_bytes());
@@ -123,7 +123,7 @@ impl Sending {
 
     /// What was encoded, with the second that was guessed.
     #[inline]
-    fn decode(bytes: &[u8; FIXED]) -> (Self, u64) {
+    pub(super) fn decode(bytes: &[u8; FIXED]) -> (Self, u64) {
         let long = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 8]));
         let short = |at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 4]));
         let instant = |nanos| Instant::ORIGIN.plus(Duration::from_nanos(nanos));
@@ -150,9 +150,7 @@ pub fn stage_message(stage: &mut Vec<u8>, peer: Peer, text: &[u8]) {
 
 /// Notes that the bytes before `sent` had left at `now`, in the records whose first byte is among them.
 pub fn note_progress(stage: &mut [u8], sent: u64, now: Instant) {
-    let mut at = 0;
-    while let Some(len) = stage.get(at..at + 4).and_then(|len| len.try_into().ok()).map(u32::from_le_bytes) {
-        let record = &mut stage[at..at + len as usize];
+    records_mut(stage, |record| {
         if record[4] == ACCESS
             && let Some((sending, _)) = record.first_chunk().map(Sending::decode)
             && sending.first_byte.is_none()
@@ -160,6 +158,14 @@ pub fn note_progress(stage: &mut [u8], sent: u64, now: Instant) {
         {
             record[5..13].copy_from_slice(&now.nanos().to_le_bytes());
         }
+    });
+}
+
+/// Each record of a stage, whole, in order.
+pub(super) fn records_mut(stage: &mut [u8], mut each: impl FnMut(&mut [u8])) {
+    let mut at = 0;
+    while let Some(len) = stage.get(at..at + 4).and_then(|len| len.try_into().ok()).map(u32::from_le_bytes) {
+        each(&mut stage[at..at + len as usize]);
         at += len as usize;
     }
 }
@@ -190,28 +196,33 @@ impl<'a> Iterator for Records<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Staged<'a>> {
-        let len = u32::from_le_bytes(*self.0.first_chunk()?) as usize;
-        let (record, rest) = self.0.split_at_checked(len)?;
-        self.0 = rest;
-        let (&kind, mut bytes) = record.get(4..)?.split_first()?;
-        if kind == ACCESS {
-            let (fixed, line) = record.split_first_chunk()?;
-            let (sending, guessed) = Sending::decode(fixed);
-            return Some(Staged::Access(sending, Unfinished { guessed, line }));
+        loop {
+            let len = u32::from_le_bytes(*self.0.first_chunk()?) as usize;
+            let (record, rest) = self.0.split_at_checked(len)?;
+            self.0 = rest;
+            let (&kind, mut bytes) = record.get(4..)?.split_first()?;
+            if kind == ACCESS {
+                let (fixed, line) = record.split_first_chunk()?;
+                let (sending, guessed) = Sending::decode(fixed);
+                return Some(Staged::Access(sending, Unfinished { guessed, line }));
+            }
+            if kind == MESSAGE {
+                let peer = decode_peer(take(&mut bytes)?);
+                return Some(Staged::Message(peer, bytes));
+            }
+            // What the handler was told of, and what it keeps to itself.
         }
-        let peer = decode_peer(take(&mut bytes)?);
-        Some(Staged::Message(peer, bytes))
     }
 }
 
 #[inline]
-fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (part, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(*part)
 }
 
-fn encode_peer(peer: Peer) -> [u8; PEER] {
+pub(super) fn encode_peer(peer: Peer) -> [u8; PEER] {
     let mut bytes = [0; PEER];
     match peer {
         Peer::Unknown => {}
@@ -233,7 +244,7 @@ fn encode_peer(peer: Peer) -> [u8; PEER] {
     bytes
 }
 
-fn decode_peer(bytes: [u8; PEER]) -> Peer {
+pub(super) fn decode_peer(bytes: [u8; PEER]) -> Peer {
     let port = u16::from_le_bytes([bytes[17], bytes[18]]);
     let [_, a, b, c, d, ..] = bytes;
     let sixteen: [u8; 16] = *bytes[1..17].first_chunk().unwrap_or(&[0; 16]);
@@ -245,12 +256,12 @@ fn decode_peer(bytes: [u8; PEER]) -> Peer {
     }
 }
 
-const ACCESS: u8 = 0;
+pub(super) const ACCESS: u8 = 0;
 const MESSAGE: u8 = 1;
 /// Bytes of a peer.
 const PEER: usize = 19;
 /// Bytes of a record of a request before its holes.
-const FIXED: usize = 45;
+pub(super) const FIXED: usize = 45;
 /// Bytes that say where a hole begins and ends.
 pub(super) const HOLE: usize = 8;
 /// No second: the holes are empty.

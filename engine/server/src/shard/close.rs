@@ -82,11 +82,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         let Some(entry) = self.table.get(index) else { return };
         let (stream, ask, peer) = (entry.stream.take(), entry.ask.take(), entry.peer);
-        if let Some(stream) = stream {
+        if let Some(mut stream) = stream {
             if let Some(file) = self.end_version(&stream) {
                 self.ring.submit(close_file, Op::CloseFile { file });
             }
-            self.log_stream(&stream);
+            self.log_stream(&mut stream);
         }
         if let Some(open) = ask {
             self.log_abandoned(peer, &open.held);
@@ -122,6 +122,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     fn log_abandoned(&mut self, peer: Peer, held: &Held) {
         let mut stage = Vec::new();
         self.core.log_abandoned(peer, held, &mut stage);
+        self.core.tell_left(&mut stage, Left::Sent(0));
         let at = moment(&self.core.scratch);
         self.logs.left(&mut self.ring, &stage, Left::Sent(0), at, &mut self.core.metrics);
     }

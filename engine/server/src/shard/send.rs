@@ -90,7 +90,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn return_slot(&mut self, slot: SendSlot) {
         let stage = &mut self.stages[slot.number()];
         if !stage.is_empty() {
-            let (left, at) = (Left::Sent(slot.sent() as u64), moment(&self.core.scratch));
+            let left = Left::Sent(slot.sent() as u64);
+            self.core.tell_left(stage, left);
+            let at = moment(&self.core.scratch);
             self.logs.left(&mut self.ring, stage, left, at, &mut self.core.metrics);
             stage.clear();
         }

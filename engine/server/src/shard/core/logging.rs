@@ -5,7 +5,7 @@ use slipring_ring::Peer;
 use super::Core;
 use crate::conn::Held;
 use crate::handler::{Ending, Handler, LogMessage, MessageKind};
-use crate::log::{AccessRecord, Asked, Known, Sending, stage_message};
+use crate::log::{AccessRecord, Asked, Known, Left, Sending, stage_message, tell_requests};
 
 /// What an answer consists of.
 #[derive(Clone, Copy)]
@@ -52,6 +52,15 @@ impl<H: Handler> Core<H> {
         self.log(peer, &held.head, written, stage);
     }
 
+    /// Tells the handler of the answers in a stage that has left, or never will, if it has the hook for it (row S58).
+    #[inline]
+    pub(in crate::shard) fn tell_left(&mut self, stage: &mut [u8], left: Left) {
+        if let Some(hook) = H::LOG_REQUEST {
+            let now = self.scratch.now;
+            tell_requests(stage, left, now, |request| self.guard(|handler| hook(handler, request)).unwrap_or(true));
+        }
+    }
+
     /// What the handler said goes before the line of its request (row L2).
     #[inline]
     pub(super) fn stage_messages(&mut self, peer: Peer, stage: &mut Vec<u8>) {
@@ -79,10 +88,13 @@ impl<H: Handler> Core<H> {
 
     #[inline]
     fn stage_access(&self, peer: Peer, asked: Asked<'_>, written: Written, stage: &mut Vec<u8>) {
-        let Some(format) = &self.format else { return };
         let Written { status, start, head_bytes, body_bytes } = written;
         let sending = Sending { begun: self.begun, first_byte: None, start, head_bytes, body_bytes };
         let record = AccessRecord { peer, status, cache: self.scratch.cache, sending };
+        if H::LOG_REQUEST.is_some() {
+            record.stage_for_handler(asked.line, stage);
+        }
+        let Some(format) = &self.format else { return };
         let known = Known { date: &self.scratch.date, names: self.scratch.names.as_ref() };
         record.stage(format, asked, known, stage);
     }

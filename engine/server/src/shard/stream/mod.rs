@@ -252,14 +252,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     /// A stream ended, as far as it got.
-    pub(super) fn log_stream(&mut self, stream: &Stream) {
+    pub(super) fn log_stream(&mut self, stream: &mut Stream) {
+        let left = stream.left();
+        self.core.tell_left(&mut stream.log, left);
         let at = moment(&self.core.scratch);
-        self.logs.left(&mut self.ring, &stream.log, stream.left(), at, &mut self.core.metrics);
+        self.logs.left(&mut self.ring, &stream.log, left, at, &mut self.core.metrics);
     }
 
     fn stream_done(&mut self, index: u32) {
         let Some(entry) = self.table.get(index) else { return };
-        let Some(stream) = entry.stream.take() else { return };
+        let Some(mut stream) = entry.stream.take() else { return };
         let token = entry.token(OpKind::CloseFile, index);
         if let Some(linger) = stream.close {
             entry.end = End::AfterSend { linger };
@@ -268,7 +270,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.ring.submit(token, Op::CloseFile { file });
         }
         self.let_script_go(index, false);
-        self.log_stream(&stream);
+        self.log_stream(&mut stream);
         self.after_answers(index);
     }
 }

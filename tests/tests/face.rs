@@ -7,6 +7,8 @@
 mod client;
 #[path = "process/harness.rs"]
 mod harness;
+#[path = "face/informational.rs"]
+mod informational;
 #[path = "face/left.rs"]
 mod left;
 #[path = "face/served.rs"]

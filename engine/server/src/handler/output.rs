@@ -76,9 +76,16 @@ impl<'a> Output<'a> {
         self.spill.is_none() && *self.filled as usize + self.written + more <= self.slot.len()
     }
 
-    /// Forgets the answer behind its first `len` bytes.
+    /// Forgets the answer behind its first `len` bytes, which go back into the slot if they fit.
     pub fn truncate(&mut self, len: usize) {
         self.written = self.written.min(len);
+        let start = *self.filled as usize;
+        if let Some(spill) = &self.spill
+            && let Some(place) = self.slot.get_mut(start..start + self.written)
+        {
+            place.copy_from_slice(&spill[..self.written]);
+            self.spill = None;
+        }
     }
 
     /// Removes the answer's first `len` bytes.
@@ -127,6 +134,18 @@ impl<'a> Output<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What spilled and was taken back stands in the slot again.
+    #[test]
+    fn what_is_cut_short_returns_to_the_slot() {
+        let (mut slot, mut filled) = (vec![0; 16], 4);
+        let mut output = Output::new(&mut slot, &mut filled);
+        output.extend(b"early");
+        output.extend(&[b'x'; 100]);
+        output.truncate(5);
+        assert_eq!(output.finish(), None);
+        assert_eq!((filled, &slot[4..9]), (9, &b"early"[..]));
+    }
 
     /// A body of more than twice 64 KiB never found its room: growing went by what was written, not by what was to come,
     /// and the shard looped.

@@ -137,14 +137,18 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn after_answers(&mut self, index: u32) {
         let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
-        if entry.sending || entry.ask.is_some() {
+        if entry.sending {
             return;
         }
         if entry.slot.as_ref().is_some_and(|slot| slot.unsent() > 0) {
+            // An interim head of an exchange that waits may be among it.
             if !entry.dirty {
                 entry.dirty = true;
                 self.dirty.push(index);
             }
+            return;
+        }
+        if entry.ask.is_some() {
             return;
         }
         if entry.is_storing() && entry.end == End::Open {

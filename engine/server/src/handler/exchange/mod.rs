@@ -3,6 +3,7 @@
 mod answer;
 mod asks;
 mod error;
+mod informational;
 mod names;
 mod request;
 
@@ -13,7 +14,7 @@ use super::{Ask, BodyEnd, BodySource, HandlerError, Output, Request, Scratch, Si
 
 /// One request and the answer to it.
 ///
-/// The order of calls: `send_response`, any number of `send_header`, then `end_headers` with the body, or writes to
+/// The order of calls: any number of `send_informational`, `send_response`, any number of `send_header`, then `end_headers` with the body, or writes to
 /// `wfile` and `finish`; or `send_error` alone. What is sent out of order is an error, never garbage on the wire.
 #[derive(Debug)]
 pub struct Exchange<'a> {
@@ -21,6 +22,8 @@ pub struct Exchange<'a> {
     site: &'a Site,
     scratch: &'a mut Scratch,
     out: Output<'a>,
+    /// Bytes of interim heads before the answer.
+    interim: usize,
     state: State,
     status: Status,
     announced: Option<u64>,
@@ -84,6 +87,7 @@ impl<'a> Exchange<'a> {
             site,
             scratch,
             out,
+            interim: 0,
             state: State::Start,
             status: Status::OK,
             announced: None,
@@ -128,7 +132,7 @@ impl<'a> Exchange<'a> {
 
     /// Forgets an answer that was begun, so that another can be written.
     pub(crate) fn restart(&mut self) {
-        self.out.truncate(0);
+        self.out.truncate(self.interim);
         (self.state, self.announced, self.connection_sent) = (State::Start, None, false);
         (self.body, self.body_end, self.body_bytes) = (BodySource::None, BodyEnd::Length(0), 0);
     }

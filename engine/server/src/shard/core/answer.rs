@@ -82,6 +82,7 @@ impl<H: Handler> Core<H> {
         let mut failed = None;
         match catch_unwind(AssertUnwindSafe(|| act(handler, commands, &mut x))) {
             Ok(Ok(Answered(Waits::Ask(ask, tag)))) => {
+                x.keep_informational();
                 self.scratch.spooled = 0;
                 self.stage_messages(peer, stage);
                 return Answer::Waits(ask, tag);

@@ -13,6 +13,8 @@ mod informational;
 mod left;
 #[path = "face/served.rs"]
 mod served;
+#[path = "face/writer.rs"]
+mod writer;
 
 use std::any::Any;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -79,8 +81,8 @@ impl Handler for Noting {
 }
 
 impl Noting {
-    fn note(&self, note: String) {
-        self.notes.lock().expect("no panic").push(note);
+    fn note(&self, said: String) {
+        note(&self.notes, said);
     }
 
     /// The number of this request on its connection.
@@ -99,6 +101,10 @@ impl Noting {
             kind.map(|kind| (kind.is("TEXT", "plain"), kind.parameter("CHARSET").map(|value| value.into_owned())));
         answer(x, format!("{kind:?} {:?} {:?}", headers.date("date"), headers.date("x-none")))
     }
+}
+
+fn note(notes: &Notes, said: String) {
+    notes.lock().expect("no panic").push(said);
 }
 
 fn answer(x: &mut Exchange, text: String) -> Reply {

@@ -16,8 +16,8 @@ pub mod shard;
 
 pub use handler::{
     ADDED_BYTES_MAX, AddedFieldError, AddedFields, Admit, Answered, Arrived, Ask, BodyEnd, BodySource, Commands,
-    ErrorPage, Exchange, Explained, Failure, Function, Handler, HandlerError, Headers, Job, JobOutput, LogMessage,
-    LogRequest, MediaType, ProgramError, Reply, Request, Site, Spoke, escape_html,
+    ErrorPage, Exchange, Explained, Failure, Function, Handler, HandlerError, Headers, Job, JobOutput, JobWriter,
+    LogMessage, LogRequest, MediaType, ProgramError, Reply, Request, Site, Spoke, WriterError, escape_html,
 };
 pub use log::{Format, LogTarget, LoggedRequest, Logging};
 pub use server::{Error, Handle, Server};

@@ -10,10 +10,10 @@ use slipring::{
 };
 use slipring_ring::RootId;
 
-use crate::Notes;
 use crate::client::{Client, End, raw};
 use crate::harness::{PATIENCE, wait_for};
 use crate::served::Served;
+use crate::{Notes, note};
 
 /// Tells its hooks; keeps what begins with `GET /secret` out of the log, and panics at `GET /panic`.
 struct Teller(Notes);
@@ -70,10 +70,6 @@ impl Read for Broken {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         Err(io::ErrorKind::Other.into())
     }
-}
-
-fn note(notes: &Notes, note: String) {
-    notes.lock().expect("no panic").push(note);
 }
 
 fn ask(client: &mut Client, target: &str) {

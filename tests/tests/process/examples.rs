@@ -154,6 +154,7 @@ fn blocking() {
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     let body = [request("POST", "/", "Content-Length: 100000\r\n"), vec![b'x'; 100_000]].concat();
     assert_eq!(fast.ask(&body).body, b"100000 bytes\n");
+    assert_eq!(fast.ask(&get("/rows")).body, b"row 1\nrow 2\nrow 3\nrow 4\nrow 5\n");
 }
 
 /// 100 MB through a spool into a job that counts them, by length and in chunks: memory stays flat.

@@ -84,7 +84,7 @@ impl Handler for FileHandler {
             Arrived::Read(result) => self.filled(x, tag, result),
             Arrived::Listed(result) => self.listed(x, result),
             // Never asked for here.
-            Arrived::Ran(_) | Arrived::Spoke(_) => x.send_error(500),
+            Arrived::Ran(_) | Arrived::Spoke(_) | Arrived::Writes(_) => x.send_error(500),
             Arrived::Over => self.begin(x, ALONE),
         }
     }

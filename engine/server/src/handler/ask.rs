@@ -2,7 +2,7 @@
 
 use slipring_ring::{FileError, FileId, FileStat, Listing, RootId, RunError};
 
-use super::{HandlerError, JobOutput, ProgramError, Spoke};
+use super::{HandlerError, JobOutput, ProgramError, Spoke, WriterError};
 
 /// A thing to be done by the ring; made by the `ask_` methods of [`super::Exchange`]. One is open per exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Ask {
     },
     /// Run the job that the exchange was given with it, in the worker pool.
     Job,
+    /// Run the job that the exchange was given with it, until it writes the first bytes of the answer.
+    Writer,
     /// Wait for another exchange's ask.
     After {
         /// That ask's tag, as its exchange gave it to this handler.
@@ -55,6 +57,8 @@ pub enum Arrived<'a> {
     Spoke(Result<Spoke<'a>, ProgramError>),
     /// What the job returned, or why it did not come to its end.
     Ran(Result<JobOutput, RunError>),
+    /// The job that writes the answer has written something, or has ended; or why it wrote nothing.
+    Writes(Result<(), WriterError>),
 }
 
 impl Arrived<'_> {
@@ -67,6 +71,20 @@ impl Arrived<'_> {
         match self {
             Self::Ran(Ok(output)) => output.take(),
             Self::Ran(Err(error)) => Err(HandlerError::Job(error)),
+            _ => Err(HandlerError::OtherOutput),
+        }
+    }
+
+    /// A job writes: its answer can be begun, and [`super::Exchange::end_headers_writer`] ends its head.
+    ///
+    /// # Errors
+    /// The job wrote nothing: it failed (returned from `resume`, the peer sees a 500) or there was no worker for it (a
+    /// 503); or what arrived is no job's writing.
+    pub fn writes(self) -> Result<(), HandlerError> {
+        match self {
+            Self::Writes(Ok(())) => Ok(()),
+            Self::Writes(Err(WriterError::Run(error))) => Err(HandlerError::Job(error)),
+            Self::Writes(Err(WriterError::Failed(kind))) => Err(HandlerError::Failed(kind)),
             _ => Err(HandlerError::OtherOutput),
         }
     }

@@ -24,6 +24,8 @@ pub enum BodySource {
     Reader(Box<dyn Read>),
     /// What this exchange's program says, behind so many bytes of it.
     Program(usize),
+    /// What this exchange's job writes.
+    Writer,
 }
 
 /// How the peer knows where a body ends (RFC 9112 section 6).
@@ -54,6 +56,7 @@ impl fmt::Debug for BodySource {
             Self::Blob(blob, range) => write!(f, "Blob({blob:?}, {range:?})"),
             Self::File(file, range) => write!(f, "File({file:?}, {range:?})"),
             Self::Reader(_) => f.write_str("Reader"),
+            Self::Writer => f.write_str("Writer"),
             Self::Program(from) => write!(f, "Program({from}..)"),
         }
     }

@@ -17,6 +17,7 @@ mod media_type;
 mod output;
 mod program;
 mod request;
+mod writer;
 
 pub use added_fields::{ADDED_BYTES_MAX, AddedFieldError, AddedFields};
 pub use ask::{Arrived, Ask};
@@ -34,6 +35,8 @@ pub use output::Output;
 pub use program::{ProgramError, Spoke};
 pub(crate) use request::MessageKind;
 pub use request::{Request, Scratch, Site};
+pub use writer::{JobWriter, WriterError};
+pub(crate) use writer::{PlannedWriter, Written};
 
 use std::any::Any;
 
@@ -159,6 +162,9 @@ pub enum HandlerError {
     /// A job did not come to its end. The peer sees a 503 when there was no worker for it.
     #[error("the job failed: {0}")]
     Job(RunError),
+    /// A job that was to write an answer failed before it wrote anything, with an error of this kind.
+    #[error("the job failed: {0}")]
+    Failed(std::io::ErrorKind),
     /// A job's output was taken for another type than it has, or what arrived is no job's.
     #[error("the job has no output of this type")]
     OtherOutput,

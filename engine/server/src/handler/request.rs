@@ -141,6 +141,8 @@ pub struct Scratch {
     pub(crate) spooled: u64,
     /// The job that is being asked for.
     pub(crate) job: Option<super::PlannedJob>,
+    /// The job that is to write the answer.
+    pub(crate) writer: Option<super::PlannedWriter>,
     /// The program that is being asked for.
     pub(crate) launch: Option<slipring_ring::Launch>,
     /// Lines for the log, each with its kind before it and its LF behind; client and date come later.
@@ -164,6 +166,7 @@ impl Scratch {
             connection: None,
             spooled: 0,
             job: None,
+            writer: None,
             launch: None,
             messages: Vec::with_capacity(1024),
             cache: CacheUse::None,

@@ -8,7 +8,7 @@ use super::followers::Follower;
 use super::scripts::SharedOutput;
 use super::table::{ASK_FILES_MAX, End, OpenAsk};
 use crate::conn::Held;
-use crate::handler::{Arrived, Ask, Handler, JobOutput, ProgramError, Spoke};
+use crate::handler::{Arrived, Ask, Handler, JobOutput, ProgramError, Spoke, WriterError};
 
 /// What arrived for an ask, in memory of its own.
 pub(super) enum Arrival {
@@ -16,6 +16,7 @@ pub(super) enum Arrival {
     Read(Result<(Vec<u8>, FileStat), FileError>),
     Listed(Result<Box<Listing>, FileError>),
     Ran(Result<JobOutput, RunError>),
+    Writes(Result<(), WriterError>),
     Over,
     Spoke(Result<SharedOutput, ProgramError>),
 }
@@ -31,6 +32,7 @@ impl Arrival {
             Arrival::Listed(Err(error)) => use_it(Arrived::Listed(Err(error))),
             Arrival::Over => use_it(Arrived::Over),
             Arrival::Ran(result) => use_it(Arrived::Ran(result)),
+            Arrival::Writes(result) => use_it(Arrived::Writes(result)),
             Arrival::Spoke(Ok(output)) => {
                 use_it(Arrived::Spoke(Ok(Spoke { bytes: &output.waiting(), ended: output.is_ended() })))
             }
@@ -51,6 +53,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             wants: None,
             job: None,
             listens: false,
+            awaits_writer: false,
         });
         self.start_ask(index, ask);
     }
@@ -60,6 +63,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let generation_token = entry.token(OpKind::Open, index);
         if let Some(open) = &mut entry.ask {
             open.listens = matches!(ask, Ask::Program | Ask::Output);
+            open.awaits_writer = matches!(ask, Ask::Writer);
         }
         match ask {
             Ask::Open { root } => {
@@ -85,7 +89,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 let len = len.min(self.limits.ring.transfer_bytes);
                 self.ring.submit(generation_token.with_kind(OpKind::Read), Op::Read { file, offset, len, transfer });
             }
+            // The handler's mistake: there is one for each exchange, and nothing to tell its peer.
+            Ask::Job | Ask::Writer if entry.writer.is_some() => self.abort(index),
             Ask::Job => self.start_job(index),
+            Ask::Writer => self.start_writer(index),
             Ask::Program => self.start_program(index),
             Ask::Output => self.await_output(index),
         }
@@ -110,6 +117,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn on_ran(&mut self, index: u32, result: Result<(), RunError>) {
         let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
+        if entry.writer.as_ref().is_some_and(|writer| writer.is_running()) {
+            return self.on_writer_ran(index, result);
+        }
         let Some(open) = entry.ask.as_mut().filter(|_| entry.end != End::Cancelling) else {
             return self.finish_teardown(index);
         };
@@ -217,6 +227,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 }
                 self.close_ask(index, open, None);
                 self.let_script_go(index, false);
+                self.let_writer_go(index);
             }
             Resumed::Body(mut out) => {
                 if let Some(linger) = &mut out.close {
@@ -225,6 +236,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.close_ask(index, open, out.file());
                 if !out.is_of_program() {
                     self.let_script_go(index, false);
+                }
+                if !out.is_of_writer() {
+                    self.let_writer_go(index);
                 }
                 self.start_body(index, out);
             }

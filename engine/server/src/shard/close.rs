@@ -40,11 +40,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.end = End::Cancelling;
             let sending = entry.sending;
             let streaming = entry.stream.is_some();
-            let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some());
+            let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some())
+                || entry.writer.as_ref().is_some_and(|writer| writer.is_running());
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
             self.let_script_go(index, true);
+            self.let_writer_go(index);
             self.pause_recv(index);
             if sending {
                 self.cancel(index, OpKind::Send);

@@ -22,6 +22,7 @@ mod stream;
 mod table;
 mod versions;
 mod wheel;
+mod writer;
 
 pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
 pub(crate) use logs::loss_message;
@@ -47,6 +48,7 @@ use scripts::Scripts;
 use table::{End, Table};
 use versions::Versions;
 use wheel::Wheel;
+use writer::Callers;
 
 /// What a shard is told when it is made.
 #[derive(Clone, Debug)]
@@ -111,6 +113,7 @@ pub struct Shard<R: Ring, H: Handler> {
     streams_waiting: VecDeque<u32>,
     starved: VecDeque<u32>,
     scripts: Scripts,
+    callers: Callers,
     followers: Followers,
     versions: Versions,
     /// Connections that have input, while the log has no room for their lines.
@@ -150,6 +153,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             ready: VecDeque::with_capacity(256),
             slots_waiting: VecDeque::new(),
             streams_waiting: VecDeque::new(),
+            callers: Callers::default(),
             followers: Followers::default(),
             versions: Versions::default(),
             scripts: Scripts::new(config.programs, first_reserved + RESERVED_TOKENS as u32),
@@ -367,6 +371,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if drain {
             self.begin_drain();
         }
+        self.serve_callers();
     }
 
     /// The log has room again: who waited for it has its turn.
@@ -441,6 +446,8 @@ impl<R: Ring, H: Handler> Drop for Shard<R, H> {
     fn drop(&mut self) {
         self.logs.end(&mut self.ring);
         for index in self.table.indices() {
+            // A job that waits for its peer ends.
+            self.let_writer_go(index);
             if let Some(slot) = self.table.get(index).and_then(|entry| entry.slot.take()) {
                 self.ring.return_slot(slot);
             }

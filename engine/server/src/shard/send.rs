@@ -168,6 +168,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             End::AfterSend { linger } => self.begin_close(index, linger),
             End::Cancelling => self.finish_teardown(index),
             End::Lingering => {}
+            // A job that nobody listens to ends first.
+            End::Open if entry.writer.is_some() => {}
             End::Open => {
                 if entry.conn.phase() == Phase::Answering {
                     entry.conn.handle_answered(now, &self.core.rules);
@@ -206,7 +208,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
         let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
         let is_known = body_bytes > 0 || spilled.is_some();
-        let is_made = matches!(source, BodySource::Reader(_) | BodySource::Program(_));
+        let is_made = matches!(source, BodySource::Reader(_) | BodySource::Program(_) | BodySource::Writer);
         debug_assert!(is_known || is_made, "a body outside the slot is not empty");
         let attached = spilled.is_none_or(|bytes| self.attach_whole(index, bytes));
         let attached = attached
@@ -222,6 +224,11 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 BodySource::Program(from) => {
                     let Some(output) = self.program_output(index, from) else { return self.abort(index) };
                     let stream = Stream::of_reader(PullSource::new(Box::new(output), body_end), log, close);
+                    return self.start_stream(index, stream);
+                }
+                BodySource::Writer => {
+                    let Some(written) = self.written(index) else { return self.abort(index) };
+                    let stream = Stream::of_reader(PullSource::new(Box::new(written), body_end), log, close);
                     return self.start_stream(index, stream);
                 }
                 BodySource::Reader(reader) => {

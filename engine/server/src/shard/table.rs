@@ -9,6 +9,7 @@ use super::asks::Arrival;
 use super::spool::Spool;
 use super::stream::Stream;
 use super::wheel::{Link, Links};
+use super::writer::Writer;
 use crate::conn::{Conn, Held};
 use crate::handler::{Ask, JobResult};
 
@@ -50,6 +51,8 @@ pub(super) struct Entry {
     pub(super) stream: Option<Box<Stream>>,
     /// The program that answers here.
     pub(super) script: Option<u32>,
+    /// The job that writes an answer here, or wrote one that nobody wants.
+    pub(super) writer: Option<Box<Writer>>,
     /// What the handler keeps for this connection.
     pub(super) state: Option<Box<dyn Any>>,
 }
@@ -68,6 +71,8 @@ pub(super) struct OpenAsk {
     pub(super) job: Option<JobResult>,
     /// It waits for what its program says.
     pub(super) listens: bool,
+    /// It waits for what its job writes.
+    pub(super) awaits_writer: bool,
 }
 
 /// Files that one exchange has open at most; the first is closed for the next.
@@ -106,7 +111,7 @@ impl Entry {
     /// Whether another request can be taken now.
     #[inline]
     pub(super) fn can_consume(&self) -> bool {
-        let waits = self.sending || self.ask.is_some() || self.stream.is_some();
+        let waits = self.sending || self.ask.is_some() || self.stream.is_some() || self.writer.is_some();
         !waits && self.end == End::Open && !self.is_storing()
     }
 
@@ -214,6 +219,7 @@ impl Entry {
             spool: None,
             stream: None,
             script: None,
+            writer: None,
             state: None,
         }
     }

@@ -127,7 +127,7 @@ impl Driver {
                 Arrival::Read(self.read(file, offset, len).and_then(|bytes| Ok((bytes, self.ring.measure(file)?))))
             }
             Ask::After { .. } => panic!("one exchange at a time follows nobody"),
-            Ask::Job | Ask::Program | Ask::Output => unreachable!("files are no jobs"),
+            Ask::Job | Ask::Writer | Ask::Program | Ask::Output => unreachable!("files are no jobs"),
             Ask::List { file } => {
                 let Outcome::Listed(listed) = self.run(OpKind::List, Op::List { file }) else { panic!() };
                 Arrival::Listed(listed)
@@ -162,7 +162,9 @@ impl Driver {
             BodySource::None => {}
             BodySource::Owned(body) => bytes.extend(body),
             BodySource::Shared(body, range) => bytes.extend(&body[range.start as usize..range.end as usize]),
-            BodySource::Blob(..) | BodySource::Reader(_) | BodySource::Program(_) => panic!("not of files"),
+            BodySource::Blob(..) | BodySource::Reader(_) | BodySource::Program(_) | BodySource::Writer => {
+                panic!("not of files")
+            }
             BodySource::File(file, mut range) => {
                 assert!(files.contains(&file), "the exchange opened it");
                 // Of a body too large to hold, its two ends.

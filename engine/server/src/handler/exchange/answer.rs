@@ -111,20 +111,7 @@ impl Exchange<'_> {
     /// # Errors
     /// Before the response line.
     pub fn end_headers_stream(&mut self, reader: impl Read + 'static) -> Reply {
-        if self.state != State::Head {
-            return Err(HandlerError::OutOfOrder);
-        }
-        if let Some(len) = self.announced {
-            return self.end_headers_from(BodySource::Reader(Box::new(reader)), len);
-        }
-        if self.status.has_body() {
-            self.frame_stream()?;
-        }
-        self.end_lines();
-        if self.sends_body() {
-            self.body = BodySource::Reader(Box::new(reader));
-        }
-        self.done()
+        self.end_headers_unmeasured(BodySource::Reader(Box::new(reader)))
     }
 
     /// Ends the head; the body is what this exchange's program says, behind the first `from` bytes of its output.
@@ -135,18 +122,33 @@ impl Exchange<'_> {
     /// # Errors
     /// Before the response line.
     pub fn end_headers_program(&mut self, from: usize) -> Reply {
+        self.end_headers_unmeasured(BodySource::Program(from))
+    }
+
+    /// Ends the head; the body is what this exchange's job writes ([`Self::ask_writer`]).
+    ///
+    /// It is framed as by [`Self::end_headers_stream`]. A job that fails cuts the connection.
+    ///
+    /// # Errors
+    /// Before the response line.
+    pub fn end_headers_writer(&mut self) -> Reply {
+        self.end_headers_unmeasured(BodySource::Writer)
+    }
+
+    /// Ends the head; how long the body is nobody knows, unless the handler said so.
+    fn end_headers_unmeasured(&mut self, source: BodySource) -> Reply {
         if self.state != State::Head {
             return Err(HandlerError::OutOfOrder);
         }
         if let Some(len) = self.announced {
-            return self.end_headers_from(BodySource::Program(from), len);
+            return self.end_headers_from(source, len);
         }
         if self.status.has_body() {
             self.frame_stream()?;
         }
         self.end_lines();
         if self.sends_body() {
-            self.body = BodySource::Program(from);
+            self.body = source;
         }
         self.done()
     }

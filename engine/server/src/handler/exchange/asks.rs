@@ -3,7 +3,9 @@
 use slipring_ring::{FileId, Launch, RootId};
 
 use super::{Answered, Exchange, Waits};
-use crate::handler::{Ask, Job, PlannedJob, Reply};
+use std::io;
+
+use crate::handler::{Ask, Job, JobWriter, PlannedJob, PlannedWriter, Reply};
 
 impl Exchange<'_> {
     /// Asks for a file beneath a root; [`crate::Handler::resume`] goes on with it.
@@ -62,6 +64,26 @@ impl Exchange<'_> {
     pub fn ask_job<T: Send + 'static>(&mut self, tag: u32, work: impl FnOnce(&mut Job) -> T + Send + 'static) -> Reply {
         self.scratch.job = Some(PlannedJob::new(work));
         Ok(Answered(Waits::Ask(Ask::Job, tag)))
+    }
+
+    /// Asks for work that may block and writes the answer's body, piece by piece, as the peer takes it.
+    /// [`crate::Handler::resume`] goes on when it writes its first bytes, flushes, or ends ([`crate::Arrived::writes`]): it
+    /// begins the answer, whose head [`Self::end_headers_writer`] ends.
+    ///
+    /// `work` runs in the worker pool, as that of [`Self::ask_job`], and holds a worker until it returns. A write waits while
+    /// the peer is slow; when the peer has gone it is an error, with which `work` is best returned from. What `work` returns
+    /// ends the body, or cuts the connection, so that the peer knows. Between two writes it may take `timeouts.job` of the
+    /// server's rules. An exchange has one such job.
+    ///
+    /// # Errors
+    /// Never; a `Reply` for the end of a function.
+    pub fn ask_writer(
+        &mut self,
+        tag: u32,
+        work: impl FnOnce(&mut Job, &mut JobWriter) -> io::Result<()> + Send + 'static,
+    ) -> Reply {
+        self.scratch.writer = Some(PlannedWriter::new(work));
+        Ok(Answered(Waits::Ask(Ask::Writer, tag)))
     }
 
     /// Waits until no exchange of this shard has an ask with the tag `other` open; one must be open now. The handler

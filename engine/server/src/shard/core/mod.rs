@@ -238,6 +238,11 @@ impl OutOfSlot {
         matches!(self.source, BodySource::Program(_))
     }
 
+    /// Whether what the exchange's job writes goes on as the body.
+    pub(super) fn is_of_writer(&self) -> bool {
+        matches!(self.source, BodySource::Writer)
+    }
+
     fn lingering(mut self, more: bool) -> Self {
         self.close = self.close.map(|linger| linger || more);
         self

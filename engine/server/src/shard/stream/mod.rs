@@ -270,6 +270,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.ring.submit(token, Op::CloseFile { file });
         }
         self.let_script_go(index, false);
+        self.let_writer_go(index);
         self.log_stream(&mut stream);
         self.after_answers(index);
     }

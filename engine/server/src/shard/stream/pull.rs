@@ -165,13 +165,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    /// A stream has nothing to send: its program has the turn, and the time.
+    /// A stream has nothing to send: its program or its job has the turn, and the time.
     fn park_stream(&mut self, index: u32) {
         let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
-        let (Some(_), Some(stream)) = (entry.script, &mut entry.stream) else { return self.abort(index) };
+        let Some(stream) = &mut entry.stream else { return self.abort(index) };
+        match (entry.script, &entry.writer) {
+            (Some(_), _) => entry.conn.await_program(now, &self.scripts.limits().silence),
+            (None, Some(_)) => entry.conn.begin_job(now, &self.core.rules),
+            (None, None) => return self.abort(index),
+        }
         stream.parked = true;
-        entry.conn.await_program(now, &self.scripts.limits().silence);
         self.arm_timer(index);
         self.output_taken(index);
     }

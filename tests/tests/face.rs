@@ -5,6 +5,8 @@
 
 #[path = "process/client.rs"]
 mod client;
+#[path = "face/cut.rs"]
+mod cut;
 #[path = "process/harness.rs"]
 mod harness;
 #[path = "face/informational.rs"]

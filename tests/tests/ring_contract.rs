@@ -87,6 +87,7 @@ on_every_ring! {
     sockets::a_shut_down_socket_still_receives,
     sockets::closing_after_reading_all_is_a_clean_end,
     sockets::closing_with_unread_input_is_a_reset,
+    sockets::a_reset_that_was_asked_for_is_no_end,
     sockets::a_reset_breaks_receives_and_sends,
     sockets::a_reset_does_not_take_back_what_arrived,
     sockets::sending_to_a_closed_peer_breaks_the_next_send,

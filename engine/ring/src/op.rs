@@ -7,7 +7,7 @@ use crate::launch::Launch;
 pub use crate::task::Task;
 use crate::token::OpToken;
 
-/// A connection's descriptor, as the ring numbers it. Closed once, by [`Op::Close`].
+/// A connection's descriptor, as the ring numbers it. Closed once, by [`Op::Close`] or [`Op::Reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Socket(pub(crate) u32);
 
@@ -172,6 +172,12 @@ pub enum Op<'a> {
     /// Close a socket that has no operation in flight.
     Close {
         /// Which.
+        socket: Socket,
+    },
+    /// Close a socket so that its peer sees a reset and not an end; its token is of the kind of a close. Bytes that have not
+    /// left are thrown away. A Unix socket knows no reset: it is closed.
+    Reset {
+        /// Which; it has no operation in flight.
         socket: Socket,
     },
     /// Close a file that has no operation in flight.

@@ -130,6 +130,22 @@ pub fn closing_with_unread_input_is_a_reset<W: World>() {
     rig.finish();
 }
 
+/// A reset is asked for: the peer can tell it from an end, though it had read all and was to send nothing.
+pub fn a_reset_that_was_asked_for_is_no_end<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let (mut peer, socket) = rig.connected();
+    rig.world.send(&mut peer, b"request");
+    assert_eq!(rig.receive(0, socket, true, 7), b"request");
+    let slot = rig.filled(b"half of an ans");
+    let slot = rig.send_all(0, socket, slot);
+    rig.ring().return_slot(slot);
+    assert_eq!(rig.world.recv(&mut peer, 14), b"half of an ans");
+    let token = rig.submit(OpKind::Close, 0, Op::Reset { socket });
+    assert!(matches!(rig.outcome_of(token), Outcome::Done));
+    assert_eq!(rig.world.end(&mut peer), End::Reset);
+    rig.finish();
+}
+
 /// The peer resets while a receive is armed: it breaks, and so does what is sent afterwards.
 pub fn a_reset_breaks_receives_and_sends<W: World>() {
     let mut rig = Rig::<W>::new();

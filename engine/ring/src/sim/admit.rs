@@ -36,7 +36,8 @@ impl Kernel {
             }
             Op::Poll { socket } => Work::Poll { socket },
             Op::Shutdown { socket } => Work::Shutdown { socket },
-            Op::Close { socket } => Work::Close { socket },
+            Op::Close { socket } => Work::Close { socket, reset: false },
+            Op::Reset { socket } => Work::Close { socket, reset: true },
             Op::CloseFile { file } => Work::CloseFile { file },
             Op::Cancel { target } => Work::Cancel { target },
             Op::Open { root, path } => Work::Open { root, path: path.into() },
@@ -147,7 +148,7 @@ fn kind_of(op: &Op<'_>) -> OpKind {
         Op::Stream { .. } => OpKind::Stream,
         Op::Poll { .. } => OpKind::Poll,
         Op::Shutdown { .. } => OpKind::Shutdown,
-        Op::Close { .. } => OpKind::Close,
+        Op::Close { .. } | Op::Reset { .. } => OpKind::Close,
         Op::CloseFile { .. } => OpKind::CloseFile,
         Op::Cancel { .. } => OpKind::Cancel,
         Op::Open { .. } => OpKind::Open,

@@ -179,9 +179,10 @@ impl Conn {
         }
     }
 
-    pub(super) fn close(&mut self) {
+    /// The ring's end goes; `reset`: as if it had not read all, which Unix sockets do not know.
+    pub(super) fn close(&mut self, reset: bool) {
         self.ring_end = RingEnd::Closed;
-        if !self.inbound.is_empty() {
+        if !self.inbound.is_empty() || (reset && !self.unix) {
             self.reset_peer();
         }
         self.inbound = VecDeque::new();

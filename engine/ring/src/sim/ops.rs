@@ -29,7 +29,7 @@ pub(super) enum Work {
     Stream { socket: Socket, transfer: Transfer, start: u32, end: u32, mark: u64 },
     Poll { socket: Socket },
     Shutdown { socket: Socket },
-    Close { socket: Socket },
+    Close { socket: Socket, reset: bool },
     CloseFile { file: FileId },
     Cancel { target: OpToken },
     Open { root: RootId, path: Box<[u8]> },
@@ -70,7 +70,7 @@ impl Work {
             | Work::Stream { socket, .. }
             | Work::Poll { socket }
             | Work::Shutdown { socket }
-            | Work::Close { socket } => Busy::Socket(socket.0),
+            | Work::Close { socket, .. } => Busy::Socket(socket.0),
             Work::CloseFile { file } | Work::Read { file, .. } | Work::List { file } | Work::Store { file, .. } => {
                 Busy::File(file.0)
             }

@@ -45,7 +45,7 @@ impl Kernel {
         let outcome = match flying.work {
             Work::Cancel { target } => Outcome::Cancelled(self.cancel(world, target)),
             Work::Shutdown { socket } => shut_down(world, socket),
-            Work::Close { socket } => close(world, socket),
+            Work::Close { socket, reset } => close(world, socket, reset),
             Work::Connect { to, from } => {
                 let failed = self.random.chance(world.plan.connect_error);
                 let failure = failed.then(|| self.random.pick(&CONNECT_FAULTS));
@@ -360,8 +360,8 @@ fn shut_down(world: &mut World, socket: Socket) -> Outcome {
     Outcome::Done
 }
 
-fn close(world: &mut World, socket: Socket) -> Outcome {
-    world.network.conns[socket.0 as usize].close();
+fn close(world: &mut World, socket: Socket, reset: bool) -> Outcome {
+    world.network.conns[socket.0 as usize].close(reset);
     world.descriptors -= 1;
     Outcome::Done
 }

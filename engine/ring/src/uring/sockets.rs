@@ -259,6 +259,13 @@ fn bind(fd: RawFd, address: &SocketAddr) -> io::Result<()> {
     check(unsafe { libc::bind(fd, (&raw const raw.storage).cast(), raw.len) }).map(drop)
 }
 
+/// What closes this socket next resets its connection (SO_LINGER of no time). It cannot fail on a socket that is open.
+pub(super) fn reset_on_close(fd: RawFd) {
+    let (on, seconds) = (1_i32.to_ne_bytes(), 0_i32.to_ne_bytes());
+    let set = set_bytes(fd, libc::SOL_SOCKET, libc::SO_LINGER, [on, seconds].as_flattened());
+    debug_assert!(set.is_ok(), "{set:?}");
+}
+
 fn set(fd: RawFd, level: i32, option: i32, value: i32) -> io::Result<()> {
     set_bytes(fd, level, option, &value.to_ne_bytes())
 }

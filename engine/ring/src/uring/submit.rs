@@ -37,6 +37,10 @@ impl UringRing {
             }
             Op::Shutdown { socket } => self.push(token, opcode::Shutdown::new(fd(socket), libc::SHUT_WR).build()),
             Op::Close { socket } => self.push(token, opcode::Close::new(fd(socket)).build()),
+            Op::Reset { socket } => {
+                sockets::reset_on_close(socket.0 as RawFd);
+                self.push(token, opcode::Close::new(fd(socket)).build());
+            }
             Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
             Op::Cancel { target } if target.kind() == OpKind::Run => self.cancel_task(token, target),
             Op::Cancel { target } if target.kind() == OpKind::AwaitExit => self.cancel_await(token, target),

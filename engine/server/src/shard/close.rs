@@ -27,7 +27,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.arm_timer(index);
     }
 
-    /// An answer cannot be finished: the connection ends short of what was promised, so that the peer knows.
+    /// An answer cannot be finished: the connection ends short of what was promised, or in a reset where nothing was, so
+    /// that the peer knows.
     pub(super) fn abort(&mut self, index: u32) {
         self.core.metrics.aborted += 1;
         self.teardown(index);
@@ -42,6 +43,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             let streaming = entry.stream.is_some();
             let working = entry.ask.as_ref().is_some_and(|open| open.job.is_some())
                 || entry.writer.as_ref().is_some_and(|writer| writer.is_running());
+            let unsent = entry.slot.as_ref().is_some_and(|slot| slot.unsent() > 0);
+            let is_short = entry.stream.as_ref().is_some_and(|stream| !stream.is_at_its_end());
+            entry.cut = entry.unframed && (sending || unsent || is_short);
             if let Some(slot) = entry.slot.take() {
                 self.return_slot(slot);
             }
@@ -103,7 +107,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if let Some(state) = entry.state.take() {
             self.core.guard(|handler| handler.finish(entry.peer, state));
         }
-        self.ring.submit(entry.token(OpKind::Close, index), Op::Close { socket: entry.socket });
+        let socket = entry.socket;
+        // An end would be taken for the body's.
+        let close = if entry.cut { Op::Reset { socket } } else { Op::Close { socket } };
+        self.ring.submit(entry.token(OpKind::Close, index), close);
         if let Some(slot) = entry.slot {
             self.return_slot(slot);
         }

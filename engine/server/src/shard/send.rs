@@ -17,6 +17,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// After a turn or a resumed exchange: send what was written, or go on at once when nothing was.
     #[inline]
     pub(super) fn settle(&mut self, index: u32) {
+        self.note_framing(index);
         let Some(entry) = self.table.get(index) else { return };
         match &entry.slot {
             Some(slot) if slot.unsent() > 0 => {
@@ -33,6 +34,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             }
         }
         self.arm_timer(index);
+    }
+
+    /// Remembers that the answer which was just written ends with its connection.
+    #[inline]
+    fn note_framing(&mut self, index: u32) {
+        if std::mem::take(&mut self.core.unframed)
+            && let Some(entry) = self.table.get(index)
+        {
+            entry.unframed = true;
+        }
     }
 
     /// Sends what this tick wrote.
@@ -206,6 +217,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Starts what an answer goes on with outside its slot.
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
+        self.note_framing(index);
         let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
         let is_known = body_bytes > 0 || spilled.is_some();
         let is_made = matches!(source, BodySource::Reader(_) | BodySource::Program(_) | BodySource::Writer);
@@ -220,7 +232,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                     let slot = self.table.get(index).and_then(|entry| entry.slot.as_mut());
                     slot.is_some_and(|slot| self.ring.attach(slot, blob, range))
                 }
-                BodySource::File(file, range) => return self.start_file(index, file, range, log, close),
+                BodySource::File(file, range) => {
+                    let Some(stream) = self.open_stream(index, file, range, log, close) else { return };
+                    return self.start_stream(index, stream);
+                }
                 BodySource::Program(from) => {
                     let Some(output) = self.program_output(index, from) else { return self.abort(index) };
                     let stream = Stream::of_reader(PullSource::new(Box::new(output), body_end), log, close);
@@ -263,16 +278,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         attached
     }
 
-    fn start_file(
+    /// The stream of a part of a file; none if the file cannot be measured, or its connection is gone.
+    fn open_stream(
         &mut self,
         index: u32,
         file: slipring_ring::FileId,
         range: Range<u64>,
         log: Vec<u8>,
         close: Option<bool>,
-    ) {
+    ) -> Option<Stream> {
         let stat = self.ring.measure(file);
-        let Some(entry) = self.table.get(index) else { return };
+        let entry = self.table.get(index)?;
         let token = entry.token(OpKind::CloseFile, index);
         let Ok(stat) = stat else {
             // What is written leaves, answers before this one among it; then the connection ends short of the promise.
@@ -280,15 +296,22 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 self.stages[slot.number()].extend_from_slice(&log);
             }
             entry.end = End::AfterSend { linger: true };
+            let unframed = entry.unframed;
             self.ring.submit(token, Op::CloseFile { file });
+            if unframed {
+                // Without a length, an end would be taken for the file's.
+                self.abort(index);
+                return None;
+            }
             self.core.metrics.aborted += 1;
-            return self.drop_inbound(index);
+            self.drop_inbound(index);
+            return None;
         };
         let shared = self.versions.begin(file, stat);
         if shared != file {
             self.ring.submit(token, Op::CloseFile { file });
         }
-        self.start_stream(index, Stream::of_file(FileSource::new(shared, stat, range), log, close));
+        Some(Stream::of_file(FileSource::new(shared, stat, range), log, close))
     }
 
     /// It goes on when what stands before it has left.

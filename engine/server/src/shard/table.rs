@@ -25,6 +25,10 @@ pub(super) struct Entry {
     /// Operations in flight, the armed receive among them.
     pub(super) in_flight: u8,
     pub(super) sending: bool,
+    /// Its last answer ends with it, and the peer has no other way to know.
+    pub(super) unframed: bool,
+    /// It ends before that answer has left.
+    pub(super) cut: bool,
     /// On the list of slots to be sent at the end of the tick.
     pub(super) dirty: bool,
     /// On the list of connections that have work left.
@@ -206,6 +210,8 @@ impl Entry {
             end: End::Open,
             in_flight: 0,
             sending: false,
+            unframed: false,
+            cut: false,
             dirty: false,
             ready: false,
             awaits_slot: false,

@@ -68,8 +68,10 @@ pub struct Ending {
     pub spilled: Option<Vec<u8>>,
     /// What follows.
     pub body: BodySource,
-    /// How the peer knows where it ends.
+    /// How the body is known to be whole.
     pub body_end: BodyEnd,
+    /// The peer knows where it ends by the end of the connection alone.
+    pub unframed: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -107,7 +109,8 @@ impl<'a> Exchange<'a> {
             self.restart();
             self.close = true;
         }
-        if self.state == State::Done && self.request.version() == Version::Http09 {
+        let headless = self.request.version() == Version::Http09;
+        if self.state == State::Done && headless {
             self.strip_head();
         }
         Ending {
@@ -117,6 +120,7 @@ impl<'a> Exchange<'a> {
             spilled: self.out.finish(),
             body: self.body,
             body_end: self.body_end,
+            unframed: headless || self.body_end == BodyEnd::Close,
         }
     }
 

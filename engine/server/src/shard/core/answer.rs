@@ -95,6 +95,7 @@ impl<H: Handler> Core<H> {
         if let Some(failed) = failed {
             self.after_failure(peer, bytes, body, failed);
         }
+        self.unframed |= ending.unframed;
         self.metrics.requests += 1;
         self.count_answer();
         let logged_from = stage.len();

@@ -35,6 +35,8 @@ pub(super) struct Core<H: Handler> {
     format: Option<Arc<Format>>,
     /// When the head of the request at hand was complete.
     begun: Instant,
+    /// The answer that was written last ends with its connection, and its peer has no other way to know.
+    pub(super) unframed: bool,
     pub(super) draining: bool,
     /// Requests that are still to be answered, where their number is limited.
     pub(super) requests_left: Option<u64>,
@@ -120,6 +122,7 @@ impl<H: Handler> Core<H> {
             held: Vec::with_capacity(HELD_KEPT_MAX),
             format,
             begun: Instant::ORIGIN,
+            unframed: false,
             draining: false,
             requests_left: None,
             metrics: Metrics::default(),

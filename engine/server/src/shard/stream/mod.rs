@@ -85,7 +85,7 @@ impl Stream {
     }
 
     /// Whether everything was sent.
-    fn is_at_its_end(&self) -> bool {
+    pub(super) fn is_at_its_end(&self) -> bool {
         match &self.source {
             Source::File(source) => source.left() == 0,
             Source::Pull(source) => source.is_at_its_end(),

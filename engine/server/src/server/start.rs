@@ -20,7 +20,7 @@ use super::supervise::post;
 use super::{Error, Server};
 use crate::handler::Handler;
 use crate::log::Resolver;
-use crate::shard::{LogConfig, Mailbox, Message, ProgramLimits, Shard, ShardConfig};
+use crate::shard::{LogConfig, Mailbox, Message, ProgramLimits, ProgramPlaces, Shard, ShardConfig};
 
 /// The share of descriptors that connections may use; files and logs need the rest.
 const CONNECTIONS_PERCENT: u64 = 80;
@@ -71,13 +71,15 @@ impl Server {
         );
         let count = cores.len();
         let workers = Workers::new(self.workers);
+        let programs = self.programs.unwrap_or(ProgramLimits::SERVER);
+        let places = ProgramPlaces::new(&programs);
         let unix = self.listen_unix()?;
         let resolver = self.start_resolver()?;
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
             let logs_config = LogConfig { resolver: resolver.clone(), ..logs.config(count) };
             let config = ShardConfig { logs: logs_config, ..self.shard_config(bound, connections_max) };
-            let config = ShardConfig { programs: self.share_of_programs(count), ..config };
+            let config = ShardConfig { programs, places: Some(places.clone()), ..config };
             let plan = ShardPlan {
                 core,
                 addresses: bound.to_vec(),
@@ -116,16 +118,6 @@ impl Server {
     pub(super) fn start_launcher(&self, shards: usize) -> Result<Option<Launcher>, Error> {
         let start = |_| Launcher::start(&LauncherOptions::for_strangers(), shards).map_err(Error::Start);
         self.programs.as_ref().map(start).transpose()
-    }
-
-    /// One shard's share of the programs that may run and wait.
-    fn share_of_programs(&self, shards: usize) -> ProgramLimits {
-        let all = self.programs.unwrap_or(ProgramLimits::SERVER);
-        ProgramLimits {
-            running_max: (all.running_max / shards).max(1),
-            waiting_max: (all.waiting_max / shards).max(1),
-            silence: all.silence,
-        }
     }
 
     fn await_ready(&self, count: usize) -> Result<Vec<Mailbox>, Error> {

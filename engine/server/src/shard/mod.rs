@@ -28,7 +28,7 @@ pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
 pub(crate) use logs::loss_message;
 pub use logs::{BUFFER_BYTES_MAX, LogConfig};
 pub use mailbox::{Mailbox, Message};
-pub use scripts::{PROGRAM_TOKENS, PROGRAMS_MAX, ProgramLimits};
+pub use scripts::{PROGRAM_TOKENS, PROGRAMS_MAX, ProgramLimits, ProgramPlaces};
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub struct ShardConfig {
     pub logs: LogConfig,
     /// How many programs may run, and how long they may be silent.
     pub programs: ProgramLimits,
+    /// The places of those programs, where other shards have a part in them.
+    pub places: Option<ProgramPlaces>,
     /// How long a drain may take.
     pub drain_timeout: Duration,
     /// How long a drain waits for a connection's next request.
@@ -85,6 +87,7 @@ impl ShardConfig {
             listeners: 1,
             logs: LogConfig::off(),
             programs: ProgramLimits::SERVER,
+            places: None,
             drain_timeout: Duration::from_secs(30),
             drain_idle: Duration::from_secs(5),
             requests_max: None,
@@ -142,6 +145,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let first_reserved = limits.connections_max as u32;
         let slots = limits.ring.send_slots as usize;
         let format = config.logs.access.map(|_| config.logs.format.clone());
+        let places = config.places.unwrap_or_else(|| ProgramPlaces::new(&config.programs));
+        let waker = ring.waker();
         let mut shard = Self {
             core: Core::new(factory, config.site, config.rules, format),
             table: Table::new(limits.connections_max),
@@ -156,7 +161,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             callers: Callers::default(),
             followers: Followers::default(),
             versions: Versions::default(),
-            scripts: Scripts::new(config.programs, first_reserved + RESERVED_TOKENS as u32),
+            scripts: Scripts::new(config.programs, &places, waker, first_reserved + RESERVED_TOKENS as u32),
             starved: VecDeque::new(),
             logs_waiting: VecDeque::new(),
             inbound_pool: Vec::with_capacity(INBOUND_KEPT_MAX),
@@ -372,6 +377,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.begin_drain();
         }
         self.serve_callers();
+        self.fill_program_places();
     }
 
     /// The log has room again: who waited for it has its turn.

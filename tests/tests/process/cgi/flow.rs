@@ -83,6 +83,18 @@ fn two_hundred_at_once_wait_for_sixteen_places() {
     server.assert_serves();
 }
 
+/// The caps are the server's, not a shard's: with one place and two shards one script runs, and both shards come to it. (The
+/// cap was divided and rounded up, so that two ran.)
+#[test]
+fn shards_share_the_places() {
+    let (directory, mut server) =
+        server_with(&[("slow", &counting("0.02"))], &["--cgi-running", "1", "--cgi-queue", "60", "--shards", "2"]);
+    let (statuses, most) = run_at_once(&directory, &server, 40);
+    assert_eq!(statuses.iter().filter(|&&status| status == 200).count(), 40, "{statuses:?}");
+    assert_eq!(most, 1, "at the same time");
+    server.assert_serves();
+}
+
 /// A script that notes its beginning and its end, so long apart.
 fn counting(seconds: &str) -> String {
     format!(

@@ -84,9 +84,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let (user, peer, waiting) = (script.user.take(), script.peer, script.is_waiting());
         script.output.end(false);
         if waiting {
-            self.scripts.waiting.retain(|&waiting| waiting != id);
-            self.drop_input(id);
-            self.scripts.all.remove(id as usize);
+            self.forget_waiting(id);
             return self.tell_user(user, Err(ProgramError::Full));
         }
         self.core.metrics.timeouts += 1;
@@ -151,7 +149,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn forget_script(&mut self, id: u32) {
         self.drop_input(id);
         self.scripts.all.remove(id as usize);
-        self.scripts.running -= 1;
+        self.scripts.seat.give_back();
         self.fill_program_places();
     }
 }

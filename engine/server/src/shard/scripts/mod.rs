@@ -12,19 +12,24 @@
 mod feed;
 mod flow;
 mod output;
+mod places;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use slab::Slab;
-use slipring_ring::{Child, Deadline, Exit, FileId, Instant, Launch, Op, OpKind, OpToken, Peer, Ring, SpawnError};
+use slipring_ring::{
+    Child, Deadline, Exit, FileId, Instant, Launch, Op, OpKind, OpToken, Peer, Ring, SpawnError, Waker,
+};
 
 use super::Shard;
 use super::asks::Arrival;
 use crate::handler::{Handler, ProgramError};
 pub(super) use output::SharedOutput;
+pub use places::ProgramPlaces;
+use places::Seat;
 
-/// How many programs may run, and how long they may be silent.
+/// How many programs may run, in all shards of a server together, and how long they may be silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProgramLimits {
     /// Programs that run at the same time.
@@ -55,7 +60,7 @@ const HALF_END: Duration = Duration::from_secs(1);
 /// All programs of a shard.
 pub(super) struct Scripts {
     all: Slab<Script>,
-    running: usize,
+    seat: Seat,
     waiting: VecDeque<u32>,
     limits: ProgramLimits,
     first_token: u32,
@@ -116,13 +121,10 @@ struct Lane {
 }
 
 impl Scripts {
-    pub(super) fn new(limits: ProgramLimits, first_token: u32) -> Self {
-        let running_max = limits.running_max.clamp(1, PROGRAMS_MAX);
-        let waiting_max = limits.waiting_max.min(PROGRAMS_MAX - running_max);
-        let limits = ProgramLimits { running_max, waiting_max, ..limits };
+    pub(super) fn new(limits: ProgramLimits, places: &ProgramPlaces, waker: Waker, first_token: u32) -> Self {
         Self {
             all: Slab::new(),
-            running: 0,
+            seat: places.seat(waker),
             waiting: VecDeque::new(),
             limits,
             first_token,
@@ -198,7 +200,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let (Some(launch), Some(open)) = (self.core.scratch.launch.take(), &mut entry.ask) else { return };
         let user = (index, entry.generation);
         let scripts = &mut self.scripts;
-        if scripts.running >= scripts.limits.running_max && scripts.waiting.len() >= scripts.limits.waiting_max {
+        let takes_place = scripts.all.len() < PROGRAMS_MAX && scripts.seat.take();
+        if !takes_place && (scripts.all.len() >= PROGRAMS_MAX || !scripts.seat.wait()) {
             return scripts.refused.push_back(user);
         }
         scripts.generation = (scripts.generation + 1) & OpToken::GENERATION_MAX;
@@ -220,27 +223,42 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             killed: false,
         };
         let id = scripts.place(script);
-        scripts.waiting.push_back(id);
         entry.script = Some(id);
         entry.conn.await_program(now, &self.scripts.limits.silence);
         self.arm_timer(index);
-        self.fill_program_places();
+        if takes_place {
+            self.spawn_script(id);
+        } else {
+            self.scripts.waiting.push_back(id);
+        }
     }
 
     /// Starts those whose turn it is.
-    fn fill_program_places(&mut self) {
-        let now = self.ring.now();
-        while self.scripts.running < self.scripts.limits.running_max
-            && let Some(id) = self.scripts.waiting.pop_front()
-        {
-            let script = &mut self.scripts.all[id as usize];
-            let State::Waiting(launch) = std::mem::replace(&mut script.state, State::Spawning) else { continue };
-            script.deadline = now.after(self.scripts.limits.silence);
-            script.lanes[OUTPUT as usize].busy = true;
-            self.scripts.running += 1;
-            self.core.metrics.programs += 1;
-            self.ring.submit(self.scripts.token(id, OUTPUT, OpKind::Spawn), Op::Spawn { launch: &launch });
+    pub(super) fn fill_program_places(&mut self) {
+        while !self.scripts.waiting.is_empty() && self.scripts.seat.claim() {
+            if let Some(id) = self.scripts.waiting.pop_front() {
+                self.spawn_script(id);
+            }
         }
+    }
+
+    /// Starts one that has a place.
+    fn spawn_script(&mut self, id: u32) {
+        let now = self.ring.now();
+        let script = &mut self.scripts.all[id as usize];
+        let State::Waiting(launch) = std::mem::replace(&mut script.state, State::Spawning) else { return };
+        script.deadline = now.after(self.scripts.limits.silence);
+        script.lanes[OUTPUT as usize].busy = true;
+        self.core.metrics.programs += 1;
+        self.ring.submit(self.scripts.token(id, OUTPUT, OpKind::Spawn), Op::Spawn { launch: &launch });
+    }
+
+    /// One that waits will never run.
+    fn forget_waiting(&mut self, id: u32) {
+        self.scripts.waiting.retain(|&waiting| waiting != id);
+        self.scripts.seat.leave();
+        self.drop_input(id);
+        self.scripts.all.remove(id as usize);
     }
 
     pub(super) fn on_spawned(&mut self, token: OpToken, result: Result<Child, SpawnError>) {
@@ -347,10 +365,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(script) = self.scripts.all.get_mut(id as usize) else { return };
         script.user = None;
         if script.is_waiting() {
-            self.scripts.waiting.retain(|&waiting| waiting != id);
-            self.drop_input(id);
-            self.scripts.all.remove(id as usize);
-            return;
+            return self.forget_waiting(id);
         }
         self.drop_input(id);
         let Some(script) = self.scripts.all.get_mut(id as usize) else { return };

@@ -3,5 +3,7 @@
 mod headers;
 mod log_options;
 mod options;
+mod usage_error;
 
-pub use options::{Options, Plan, Shown, UsageError};
+pub use options::{Options, Plan, Shown};
+pub use usage_error::UsageError;

@@ -278,6 +278,9 @@ fn bad(x: &mut Exchange<'_>, why: &str) -> Reply {
 
 /// Sends a script's answer (row C3).
 fn send(x: &mut Exchange<'_>, head: &ReplyHead<'_>) -> Reply {
+    if let Some(target) = head.local_target() {
+        return Ok(x.answer_elsewhere(target));
+    }
     let (status, phrase) = head.status.unwrap_or((if head.location.is_some() { FOUND } else { Status::OK }, b""));
     let phrase = std::str::from_utf8(phrase).ok().filter(|phrase| !phrase.is_empty());
     let written = write_head(x, head, status, phrase);

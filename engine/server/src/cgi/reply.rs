@@ -16,6 +16,15 @@ pub(super) struct ReplyHead<'a> {
     pub(super) bytes: usize,
 }
 
+impl<'a> ReplyHead<'a> {
+    /// Where it leads inside this server (RFC 3875 section 6.2.2): by a path and a query in `Location`, and nothing else. What
+    /// says more is for the peer, and so is `//`, which names another host.
+    pub(super) fn local_target(&self) -> Option<&'a [u8]> {
+        let target = self.location.filter(|target| target.starts_with(b"/") && !target.starts_with(b"//"));
+        target.filter(|_| self.status.is_none() && self.fields.is_empty())
+    }
+}
+
 /// What the lines so far amount to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed<'a> {
@@ -118,6 +127,21 @@ mod tests {
         for wrong in ["99", "100", "abc", "2000", "600", ""] {
             let said = format!("Status: {wrong}\n\n");
             assert!(matches!(parse(said.as_bytes()), Parsed::Broken(_)), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_path_alone_leads_inside() {
+        for (said, target) in [
+            ("Location: /a/b?c\n\n", Some("/a/b?c")),
+            ("Location: /\nDate: ours\n\n", Some("/")),
+            ("Location: //host/a\n\n", None),
+            ("Location: http://host/a\n\n", None),
+            ("Location: a\n\n", None),
+            ("Location: /a\nStatus: 303\n\n", None),
+            ("Location: /a\nSet-Cookie: b\n\n", None),
+        ] {
+            assert_eq!(complete(said.as_bytes()).local_target(), target.map(str::as_bytes), "{said}");
         }
     }
 

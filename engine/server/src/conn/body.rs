@@ -63,6 +63,8 @@ pub struct Held {
     pub spooled: u64,
     /// A part of the body was left unread: whatever follows is no request, so the connection ends behind the answer.
     pub unread: bool,
+    /// How often the request was led to another target.
+    pub turns: u8,
 }
 
 /// A body on its way.

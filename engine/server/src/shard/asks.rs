@@ -210,11 +210,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         open.arrived = None;
         let stage = &mut self.stages[slot.number()];
         let mut view = self.ring.fill(slot);
-        let asked = open.tag;
+        let (asked, turns) = (open.tag, open.held.turns);
         let core = &mut self.core;
         core.scratch.connection = entry.state.take();
-        let resumed = arrival.lend(|arrived| core.resume(entry.peer, &open.held, asked, arrived, &mut view, stage));
+        let resumed = arrival.lend(|arrived| core.resume(entry.peer, &mut open.held, asked, arrived, &mut view, stage));
         entry.state = self.core.scratch.connection.take();
+        if open.held.turns != turns {
+            // What led elsewhere has nothing more to say here.
+            self.let_script_go(index, false);
+        }
+        let Some(entry) = self.table.get(index) else { return };
         match resumed {
             Resumed::Waits(ask, tag) => {
                 open.tag = tag;

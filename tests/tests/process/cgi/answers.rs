@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use super::{HELLO, ask, server_with};
-use crate::client::End;
+use crate::client::{End, request};
 use crate::harness::{PATIENCE, Server, has, run, spawn};
 
 #[test]
@@ -154,6 +154,59 @@ fn heads_of_scripts_are_obeyed() {
     assert_eq!(answer.head, "HTTP/1.0 299 Mine\r\nX: y\r\n\r\n");
     assert_eq!((answer.text().as_str(), answer.end), ("raw", End::Fin), "a script that speaks for itself ends it too");
     assert_eq!(ask(&server, "GET /cgi-bin/empty HTTP/1.0||").status, 204);
+}
+
+/// Row C3, RFC 3875 section 6.2.2: a path in Location, and nothing else, is answered here as if it had been asked for.
+#[test]
+fn a_path_in_location_is_answered_here() {
+    let leads = |to: &str| format!("#!/bin/sh\ncat > /dev/null\nprintf 'Location: {to}\\n\\n'\n");
+    let query = "#!/bin/sh\nprintf 'X: y\\n\\n%s %s %s' \"$REQUEST_METHOD\" \"$QUERY_STRING\" \"$CONTENT_LENGTH\"\n";
+    let scripts = [
+        ("page", &leads("/page?a=b")[..]),
+        ("script", &leads("/cgi-bin/query?a=b")),
+        ("twice", &leads("/cgi-bin/page")),
+        ("loop", &leads("/cgi-bin/loop")),
+        ("nowhere", &leads("/none")),
+        ("broken", &leads("/a b")),
+        ("said", "#!/bin/sh\nprintf 'Location: /page\\nX-Own: 1\\n\\n'\n"),
+        ("host", &leads("//example/page")),
+        ("query", query),
+    ];
+    let (directory, mut server) = server_with(&scripts, &[]);
+    fs::write(directory.path().join("page"), "a page").expect("a file");
+    for (request, status, text) in [
+        ("GET /cgi-bin/page HTTP/1.0||", 200, "a page"),
+        ("GET /cgi-bin/script?c=d HTTP/1.0||", 200, "GET a=b "),
+        ("POST /cgi-bin/script HTTP/1.0|Content-Length: 4||body", 200, "GET a=b "),
+        ("GET /cgi-bin/twice HTTP/1.0||", 200, "a page"),
+        ("HEAD /cgi-bin/page HTTP/1.0||", 200, ""),
+        ("GET /cgi-bin/page HTTP/1.0|Range: bytes=2-||", 206, "page"),
+    ] {
+        let answer = ask(&server, request);
+        assert_eq!((answer.status, answer.text().as_str()), (status, text), "{request}: {}", answer.head);
+        assert_eq!(answer.field("Location"), None, "{request}");
+    }
+    for (name, status, location) in [
+        ("loop", 502, None),
+        ("broken", 502, None),
+        ("nowhere", 404, None),
+        ("said", 302, Some("/page")),
+        ("host", 302, Some("//example/page")),
+    ] {
+        let answer = ask(&server, &format!("GET /cgi-bin/{name} HTTP/1.0||"));
+        assert_eq!((answer.status, answer.field("Location")), (status, location), "{name}: {}", answer.head);
+    }
+    // The connection goes on, or ends, as if nothing had been led anywhere.
+    let mut client = server.client();
+    for _ in 0..2 {
+        let lines = "Content-Length: 4\r\nContent-Type: a/b\r\n";
+        let answer = client.ask(&[&request("POST", "/cgi-bin/page", lines)[..], b"body"].concat());
+        assert_eq!((answer.status, &answer.body[..]), (200, &b"a page"[..]));
+    }
+    let (bytes, end) = server.client().send(b"GET /cgi-bin/page HTTP/1.1\nHost: x\n\n").read_to_end();
+    assert!(bytes.ends_with(b"a page") && end == End::Fin, "a tolerated line still ends it");
+    assert_eq!(server.client().send(b"GET /cgi-bin/page\r\n").read_to_end().0, b"a page");
+    server.assert_serves();
 }
 
 /// What Python's own CGI server says of the same scripts, as far as it is right (rows C2 to C4).

@@ -106,6 +106,7 @@ impl Driver {
                     let ending = x.into_ending();
                     return self.finish(&slot[..filled as usize], ending, files);
                 }
+                Answered(Waits::Elsewhere) => unreachable!("files lead nowhere else"),
                 Answered(Waits::Ask(ask, tag)) => arrival = Some((tag, self.perform(ask, &mut files))),
             }
         }

@@ -45,6 +45,13 @@ impl Exchange<'_> {
         Ok(Answered(Waits::Ask(Ask::Program, tag)))
     }
 
+    /// Answers as if the peer had asked for this target, by GET or HEAD. Behind what a program said.
+    pub(crate) fn answer_elsewhere(&mut self, target: &[u8]) -> Answered {
+        self.scratch.path.clear();
+        self.scratch.path.extend_from_slice(target);
+        Answered(Waits::Elsewhere)
+    }
+
     /// Asks for more of the program's output; what it said before comes again, in front.
     ///
     /// # Errors

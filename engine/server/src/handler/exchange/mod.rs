@@ -53,6 +53,8 @@ pub(crate) enum Waits {
     Nothing,
     /// An ask, and the tag to resume with.
     Ask(Ask, u32),
+    /// Nothing: it is to be answered as if the target in the scratch had been asked for.
+    Elsewhere,
 }
 
 /// What is left of an exchange when its answer is written.

@@ -10,7 +10,7 @@ use slipring_wire::target::TargetForm;
 
 use super::hooks::message_of;
 use super::logging::Written;
-use super::{Answer, Core, OutOfSlot, Resumed};
+use super::{Answer, Core, LED_BY_SCRIPTS, OutOfSlot, Resumed};
 use crate::conn::Held;
 use crate::handler::{
     Answered, Arrived, Commands, Ending, Exchange, Failure, Handler, HandlerError, Output, Reply, Request, Waits,
@@ -40,7 +40,7 @@ impl<H: Handler> Core<H> {
     pub(in crate::shard) fn resume(
         &mut self,
         peer: Peer,
-        held: &Held,
+        held: &mut Held,
         tag: u32,
         arrived: Arrived<'_>,
         slot: &mut SlotBytes<'_>,
@@ -48,10 +48,14 @@ impl<H: Handler> Core<H> {
     ) -> Resumed {
         self.parse_held(held);
         self.scratch.spooled = held.spooled;
-        let answer = self.run(peer, &held.head, &held.body, held.unread, slot, stage, |handler, _, x| {
+        let mut answer = self.run(peer, &held.head, &held.body, held.unread, slot, stage, |handler, _, x| {
             handler.resume(x, tag, arrived)
         });
+        if let Answer::Elsewhere = answer {
+            answer = self.answer_elsewhere(peer, held, slot, stage);
+        }
         match answer {
+            Answer::Elsewhere => unreachable!("{LED_BY_SCRIPTS}"),
             Answer::InSlot { close } => Resumed::Answered { close },
             Answer::Outside(out) => Resumed::Body(out),
             Answer::Waits(ask, tag) => Resumed::Waits(ask, tag),
@@ -61,7 +65,7 @@ impl<H: Handler> Core<H> {
     /// Makes an exchange, lets `act` answer it, and keeps what it wrote. Decision 11 is here: a panic is a 500.
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "a step's own, passed through")]
-    fn run(
+    pub(super) fn run(
         &mut self,
         peer: Peer,
         bytes: &[u8],
@@ -86,6 +90,11 @@ impl<H: Handler> Core<H> {
                 self.scratch.spooled = 0;
                 self.stage_messages(peer, stage);
                 return Answer::Waits(ask, tag);
+            }
+            Ok(Ok(Answered(Waits::Elsewhere))) => {
+                x.keep_informational();
+                self.stage_messages(peer, stage);
+                return Answer::Elsewhere;
             }
             Ok(Ok(Answered(Waits::Nothing))) if x.is_answered() => {}
             other => failed = Some(fail(&mut x, other)),

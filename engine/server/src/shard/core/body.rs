@@ -4,7 +4,7 @@ use slipring_ring::{Instant, Peer, SlotBytes};
 use slipring_wire::body::framing::BodyFraming;
 use slipring_wire::request::Expect;
 
-use super::{Answer, Core, HELD_BYTES_KEPT_MAX, HELD_KEPT_MAX, Step, Stop};
+use super::{Answer, Core, HELD_BYTES_KEPT_MAX, HELD_KEPT_MAX, LED_BY_SCRIPTS, Step, Stop};
 use crate::conn::{BodyStep, Conn, Held, Keep};
 use crate::handler::{Admit, Handler};
 
@@ -114,6 +114,7 @@ impl<H: Handler> Core<H> {
                 Step::Stop(consumed, Stop::Body(out.lingering(unread)))
             }
             Answer::Waits(ask, tag) => Step::Stop(consumed, Stop::Ask(ask, tag, held)),
+            Answer::Elsewhere => unreachable!("{LED_BY_SCRIPTS}"),
         }
     }
 
@@ -134,7 +135,7 @@ impl<H: Handler> Core<H> {
         if self.held.len() < HELD_KEPT_MAX && bytes <= HELD_BYTES_KEPT_MAX {
             held.head.clear();
             held.body.clear();
-            held.unread = false;
+            (held.unread, held.turns) = (false, 0);
             self.held.push(held);
         }
     }

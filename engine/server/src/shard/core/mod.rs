@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod elsewhere;
 mod hooks;
 mod logging;
 mod refuse;
@@ -91,8 +92,12 @@ enum Answer {
     Outside(OutOfSlot),
     /// The handler waits.
     Waits(Ask, u32),
+    /// It is answered as if it were for the target in the scratch.
+    Elsewhere,
 }
 
+/// Why a function of a command leads nowhere else.
+const LED_BY_SCRIPTS: &str = "only what a script said leads elsewhere";
 /// Room that a slot must have before another request is dispatched: a small body with its head.
 const ROOM_BYTES_MIN: usize = 17 * 1024;
 /// Bytes of log records that one slot stages before it is sent.
@@ -201,6 +206,7 @@ impl<H: Handler> Core<H> {
                         held.head.extend_from_slice(bytes);
                         Step::Stop(consumed, Stop::Ask(ask, tag, held))
                     }
+                    Answer::Elsewhere => unreachable!("{LED_BY_SCRIPTS}"),
                 }
             }
             Next::Request { consumed, body: true } => {

@@ -59,6 +59,10 @@ impl Handler for Subject {
         let file = self.waiting.remove(&tag);
         self.working.remove(&tag);
         match arrived {
+            Arrived::Writes(_) => {
+                arrived.writes()?;
+                x.send_response(200)?.end_headers_writer()
+            }
             Arrived::Ran(_) => {
                 let body: Vec<u8> = arrived.output()?;
                 let kept = x.command() != b"POST" || x.is_spooled() || x.body() == body;
@@ -155,6 +159,21 @@ impl Subject {
                 let len = self.number(x);
                 let tag = self.work();
                 x.ask_job(tag, move |_| pattern::body(len))
+            }
+            b"/writer" | b"/failing-writer" | b"/falling-writer" => {
+                let (len, ends) = (self.number(x), path(x).to_vec());
+                let tag = self.work();
+                x.ask_writer(tag, move |_, wfile| {
+                    wfile.flush()?;
+                    for piece in pattern::body(len).chunks(5000) {
+                        wfile.write_all(piece)?;
+                    }
+                    match &ends[..] {
+                        b"/writer" => Ok(()),
+                        b"/failing-writer" => Err(io::ErrorKind::Other.into()),
+                        _ => fall(),
+                    }
+                })
             }
             b"/falling-job" => {
                 let tag = self.work();

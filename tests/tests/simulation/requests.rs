@@ -307,17 +307,26 @@ fn streamed_to_its_end(random: &mut Random) -> Request {
 /// A reader that fails on its way.
 fn torn(random: &mut Random) -> Request {
     let len = length(random, 60_000);
-    let path = random.pick(&["failing-stream", "falling-stream", "short-stream"]);
+    let path = random.pick(&["failing-stream", "falling-stream", "short-stream", "failing-writer", "falling-writer"]);
     let mut request = Request::new(format!("GET /{path}/{len} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Torn(len));
+    if random.below(2) == 0 {
+        // No chunks: only a reset tells that it is torn.
+        request = Request::new(format!("GET /{path}/{len} HTTP/1.0\r\n\r\n"), What::Torn(len)).closes();
+    }
     request.want.streamed = path != "short-stream";
+    request.want.worked = path.ends_with("writer");
     request
 }
 
 /// A worker makes the answer.
 fn worked(random: &mut Random) -> Request {
-    let mut request = if random.below(2) == 0 {
+    let way = random.below(4);
+    let mut request = if way < 2 {
         let len = length(random, 60_000);
-        get(random, &format!("/job/{len}"), What::Pattern(len))
+        let path = random.pick(&["job", "writer"]);
+        let mut request = get(random, &format!("/{path}/{len}"), What::Pattern(len));
+        request.want.streamed = path == "writer";
+        request
     } else {
         let mut request = if random.below(4) == 0 { expecting(random) } else { echo(random) };
         request.want.spooled = random.below(3) > 0;

@@ -7,6 +7,7 @@
 mod accept;
 mod asks;
 mod close;
+mod config;
 mod core;
 mod drain;
 mod followers;
@@ -15,6 +16,7 @@ mod log_writer;
 mod logs;
 mod mailbox;
 mod receive;
+mod route;
 mod scripts;
 mod send;
 mod spool;
@@ -24,6 +26,7 @@ mod versions;
 mod wheel;
 mod writer;
 
+pub use config::ShardConfig;
 pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
 pub(crate) use logs::loss_message;
 pub use logs::{BUFFER_BYTES_MAX, LogConfig};
@@ -33,10 +36,9 @@ pub use scripts::{PROGRAM_TOKENS, PROGRAMS_MAX, ProgramLimits, ProgramPlaces};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use slipring_ring::{Batch, Completion, Deadline, Instant, ListenerId, Outcome, Ring, RingLost, Socket};
+use slipring_ring::{Batch, Deadline, Instant, ListenerId, Ring, RingLost, Socket};
 
-use crate::conn::Rules;
-use crate::handler::{Handler, Scratch, Site};
+use crate::handler::{Handler, Scratch};
 use crate::log::{Moment, Names};
 use crate::metrics::Metrics;
 use core::Core;
@@ -49,52 +51,6 @@ use table::{End, Table};
 use versions::Versions;
 use wheel::Wheel;
 use writer::Callers;
-
-/// What a shard is told when it is made.
-#[derive(Clone, Debug)]
-pub struct ShardConfig {
-    /// Sizes.
-    pub limits: ShardLimits,
-    /// What a connection may do.
-    pub rules: Rules,
-    /// What all answers have in common.
-    pub site: Site,
-    /// How many listeners the ring has.
-    pub listeners: u16,
-    /// What is logged where, and how.
-    pub logs: LogConfig,
-    /// How many programs may run, and how long they may be silent.
-    pub programs: ProgramLimits,
-    /// The places of those programs, where other shards have a part in them.
-    pub places: Option<ProgramPlaces>,
-    /// How long a drain may take.
-    pub drain_timeout: Duration,
-    /// How long a drain waits for a connection's next request.
-    pub drain_idle: Duration,
-    /// Requests after which it drains by itself; `None`: never.
-    pub requests_max: Option<u64>,
-    /// How long it waits for the first request before it drains by itself.
-    pub request_timeout: Option<Duration>,
-}
-
-impl ShardConfig {
-    /// For so many connections on one listener, with what users of `python3 -m http.server` expect, and no log.
-    pub fn new(connections_max: usize) -> Self {
-        Self {
-            limits: ShardLimits::new(connections_max),
-            rules: Rules::COMMAND,
-            site: Site::new(),
-            listeners: 1,
-            logs: LogConfig::off(),
-            programs: ProgramLimits::SERVER,
-            places: None,
-            drain_timeout: Duration::from_secs(30),
-            drain_idle: Duration::from_secs(5),
-            requests_max: None,
-            request_timeout: None,
-        }
-    }
-}
 
 /// Connections, handler and ring of one core. It shares nothing.
 pub struct Shard<R: Ring, H: Handler> {
@@ -289,95 +245,6 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.core.guard(Handler::service_actions);
             self.logs.tell_losses(&mut self.ring, moment(&self.core.scratch), &mut self.core.metrics);
         }
-    }
-
-    #[inline]
-    fn route(&mut self, completion: Completion) {
-        let Completion { token, outcome, more } = completion;
-        let index = token.slot();
-        match outcome {
-            Outcome::Received(result) => self.on_received(token, result, more),
-            Outcome::Sent(result, slot) => self.on_sent(token, result, slot),
-            Outcome::Accepted(result) => self.on_accepted(token, result, more),
-            Outcome::Streamed(result, transfer) => {
-                self.landed(index);
-                self.on_streamed(index, result, transfer);
-            }
-            Outcome::Ready(result) => {
-                self.landed(index);
-                self.on_room(index, result.is_ok());
-            }
-            Outcome::Read(result, transfer) if self.scripts.owns(token) => self.on_input_read(token, result, transfer),
-            Outcome::Read(result, transfer) => {
-                self.landed(index);
-                self.on_read(index, result, transfer);
-            }
-            Outcome::Opened(result) => {
-                self.landed(index);
-                self.on_opened(index, result);
-            }
-            Outcome::Listed(result) => {
-                self.landed(index);
-                self.on_listed(index, result);
-            }
-            Outcome::Spooled(result) => {
-                self.landed(index);
-                self.on_spooled(index, result);
-            }
-            Outcome::Stored(result, transfer) => {
-                self.landed(index);
-                self.on_stored(index, result, transfer);
-            }
-            Outcome::Ran(result) => {
-                self.landed(index);
-                self.on_ran(index, result);
-            }
-            Outcome::Written(result, transfer) => {
-                let now = self.ring.now();
-                self.logs.written(&mut self.ring, now, token, result, transfer, &mut self.core.metrics);
-            }
-            Outcome::Done => self.on_done(token),
-            Outcome::Woken => self.on_woken(),
-            // A server never connects; a cancelled operation tells its own end.
-            Outcome::Cancelled(_) | Outcome::Connected(_) => {}
-            Outcome::Discarded(_) | Outcome::PostFailed(_) => {
-                unreachable!("a server looks at what it receives, and at how its sends end")
-            }
-            Outcome::Spawned(result) => self.on_spawned(token, result),
-            Outcome::Exited(result) => self.on_exited(token, result),
-            Outcome::PipeReady(result) => self.on_pipe_ready(token, result),
-            Outcome::PipeRead(result, transfer) => self.on_pipe_read(token, result, transfer),
-            Outcome::PipeWritten(result, transfer) => self.on_pipe_written(token, result, transfer),
-        }
-    }
-
-    /// One of a connection's operations ended.
-    #[inline]
-    fn landed(&mut self, index: u32) {
-        if let Some(entry) = self.table.get(index) {
-            entry.in_flight -= 1;
-        }
-    }
-
-    fn on_woken(&mut self) {
-        let mut drain = false;
-        let mut stop = false;
-        let mut reopened = false;
-        self.inbox.take(|message| match message {
-            Message::Drain => drain = true,
-            Message::Stop => stop = true,
-            Message::Reopened => reopened = true,
-        });
-        self.stopped |= stop;
-        if reopened {
-            let now = self.ring.now();
-            self.logs.reopened(&mut self.ring, now, &mut self.core.metrics);
-        }
-        if drain {
-            self.begin_drain();
-        }
-        self.serve_callers();
-        self.fill_program_places();
     }
 
     /// The log has room again: who waited for it has its turn.

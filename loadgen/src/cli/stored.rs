@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::Failure;
 use super::options::Reports;
-use crate::judge::ExitStatus;
 use crate::report::{self, Report};
 
 /// `slipring-load report`.
@@ -47,23 +46,9 @@ impl Merge {
         self.reports.check()?;
         let reports: Vec<Report> = self.runs.iter().map(|path| load(path)).collect::<Result<_, _>>()?;
         let mut merged = report::merge(&reports, words).map_err(|error| Failure::usage(error.to_string()))?;
-        merged.run.exit_status = self.status(&merged, &reports).code();
+        merged.run.exit_status = merged.run.status(self.strict).code();
         self.reports.write(&merged)?;
         Ok(merged.run.exit_status)
-    }
-
-    /// As of a single run: doubt wins over thresholds.
-    fn status(&self, merged: &Report, parts: &[Report]) -> ExitStatus {
-        let verdict = merged.run.verdict.as_str();
-        if verdict == "invalid" || (self.strict && verdict == "suspect") {
-            ExitStatus::Doubtful
-        } else if merged.run.requests.completed == 0 {
-            ExitStatus::NoAnswer
-        } else if parts.iter().flat_map(|part| &part.run.thresholds).any(|threshold| !threshold.pass) {
-            ExitStatus::ThresholdFailed
-        } else {
-            ExitStatus::Good
-        }
     }
 }
 

@@ -36,16 +36,43 @@ impl ExitStatus {
     }
 }
 
-/// Of a judged run. A run that cannot be believed wins over a threshold: its figures say nothing about it.
-pub fn exit_status(run: &RunRecord, strict: bool) -> ExitStatus {
-    let doubted_from = if strict { Verdict::Suspect } else { Verdict::Invalid };
-    match run {
-        run if run.interrupted => ExitStatus::Interrupted,
-        run if !run.answered => ExitStatus::NoAnswer,
-        run if run.judgement.verdict >= doubted_from => ExitStatus::Doubtful,
-        run if run.thresholds.iter().any(|threshold| !threshold.pass) => ExitStatus::ThresholdFailed,
-        _ => ExitStatus::Good,
+/// What decides how the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// A signal ended the measurement.
+    pub interrupted: bool,
+    /// The target answered at all.
+    pub answered: bool,
+    /// How far the figures can be believed.
+    pub verdict: Verdict,
+    /// Every threshold that was asked holds.
+    pub thresholds_hold: bool,
+}
+
+impl Outcome {
+    /// Figures that cannot be believed win over a threshold: they say nothing about it. With `strict`, a suspicion is
+    /// enough.
+    pub fn exit_status(self, strict: bool) -> ExitStatus {
+        let doubted_from = if strict { Verdict::Suspect } else { Verdict::Invalid };
+        match self {
+            Self { interrupted: true, .. } => ExitStatus::Interrupted,
+            Self { answered: false, .. } => ExitStatus::NoAnswer,
+            Self { verdict, .. } if verdict >= doubted_from => ExitStatus::Doubtful,
+            Self { thresholds_hold: false, .. } => ExitStatus::ThresholdFailed,
+            _ => ExitStatus::Good,
+        }
     }
+}
+
+/// Of a judged run.
+pub fn exit_status(run: &RunRecord, strict: bool) -> ExitStatus {
+    let outcome = Outcome {
+        interrupted: run.interrupted,
+        answered: run.answered,
+        verdict: run.judgement.verdict,
+        thresholds_hold: run.thresholds.iter().all(|threshold| threshold.pass),
+    };
+    outcome.exit_status(strict)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod notes;
 mod rules;
 mod threshold;
 
-pub use exit::{ExitStatus, exit_status};
+pub use exit::{ExitStatus, Outcome, exit_status};
 pub use threshold::{Threshold, ThresholdError};
 
 use crate::record::{Judgement, RunRecord, Verdict};

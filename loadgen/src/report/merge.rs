@@ -155,9 +155,9 @@ fn combine(run: &mut Run, runs: &[&Run]) {
             .collect::<Vec<_>>()
     };
     run.reasons = numbered().flat_map(named).collect();
-    run.reasons.sort_by_key(|reason| std::cmp::Reverse(gravity(&reason.level)));
+    run.reasons.sort_by_key(|reason| std::cmp::Reverse(document::verdict(&reason.level)));
     let verdicts = runs.iter().map(|run| run.verdict.clone());
-    run.verdict = verdicts.max_by_key(|verdict| gravity(verdict)).unwrap_or_default();
+    run.verdict = verdicts.max_by_key(|verdict| document::verdict(verdict)).unwrap_or_default();
     // Of one run a threshold is known; of their sum it would have to be evaluated anew.
     let asked = |(run, number): (&&Run, i32)| {
         let thresholds = run.thresholds.iter();
@@ -169,7 +169,7 @@ fn combine(run: &mut Run, runs: &[&Run]) {
     run.interrupted = runs.iter().any(|run| run.interrupted);
     run.refusal = runs.iter().find_map(|run| run.refusal.clone());
     run.merged = runs.iter().flat_map(|run| parts(run)).collect();
-    run.exit_status = exit_status(run);
+    run.exit_status = run.status(false).code();
     machine(run, runs);
 }
 
@@ -202,25 +202,6 @@ fn parts(run: &Run) -> Vec<Part> {
         host: run.host.clone(),
     };
     if run.merged.is_empty() { vec![itself()] } else { run.merged.clone() }
-}
-
-fn gravity(verdict: &str) -> u8 {
-    match verdict {
-        "valid" => 0,
-        "suspect" => 1,
-        _ => 2,
-    }
-}
-
-/// As of one run: `docs/INTERFACES.md`, exit status.
-fn exit_status(run: &Run) -> u8 {
-    match run {
-        run if run.interrupted => 130,
-        run if run.requests.completed == 0 => 4,
-        run if gravity(&run.verdict) > 1 => 3,
-        run if run.thresholds.iter().any(|threshold| !threshold.pass) => 1,
-        _ => 0,
-    }
 }
 
 /// Intervals with their times, laid over one another by the clock; none where they are of different lengths.

@@ -22,6 +22,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::judge::{ExitStatus, Outcome};
+use crate::record::Verdict;
+
 /// What [`Run::schema`] says.
 pub const SCHEMA: &str = "slipring-load/1";
 
@@ -136,6 +139,17 @@ impl Run {
         date::seconds(&self.started_at)
     }
 
+    /// How a process that reports this ends: judged by its fields, whatever [`Self::exit_status`] says.
+    pub fn status(&self, strict: bool) -> ExitStatus {
+        let outcome = Outcome {
+            interrupted: self.interrupted,
+            answered: self.requests.completed > 0,
+            verdict: verdict(&self.verdict),
+            thresholds_hold: self.thresholds.iter().all(|threshold| threshold.pass),
+        };
+        outcome.exit_status(strict)
+    }
+
     /// Every distribution by its field's name, in the order of the schema.
     pub fn all_times(&self) -> [(&'static str, Option<&Times>); 7] {
         [
@@ -148,4 +162,10 @@ impl Run {
             ("schedule_lag_us", self.schedule_lag_us.as_ref()),
         ]
     }
+}
+
+/// A verdict or a level by its name; one that nobody knows is the gravest.
+pub(in crate::report) fn verdict(name: &str) -> Verdict {
+    let known = [Verdict::Valid, Verdict::Suspect, Verdict::Invalid];
+    known.into_iter().find(|verdict| verdict.name() == name).unwrap_or(Verdict::Invalid)
 }

@@ -6,8 +6,8 @@
 //! time less idle, waiting for disks, and stolen, within 0.06 s for the whole machine; on a run of ten seconds on two
 //! cores that is 0.3%.
 
-use std::fs;
-use std::thread;
+use std::path::PathBuf;
+use std::{fs, thread};
 
 use super::process::TICK_NS;
 use super::{cgroup, line};
@@ -33,7 +33,7 @@ pub fn kernel() -> Option<String> {
 
 /// The model name of the first core.
 pub fn cpu_model() -> Option<String> {
-    cpuinfo("model name").into_iter().next()
+    Source::here().cpuinfo("model name").into_iter().next()
 }
 
 /// The congestion control that sockets get unless they name one.
@@ -48,7 +48,7 @@ pub fn governor() -> Option<String> {
 
 /// The hypervisor, if the CPU says that there is one.
 pub fn virt() -> Option<String> {
-    let flags = cpuinfo("flags").into_iter().next()?;
+    let flags = Source::here().cpuinfo("flags").into_iter().next()?;
     flags.split(' ').any(|flag| flag == "hypervisor").then(|| {
         let named = ["/sys/hypervisor/type", "/sys/class/dmi/id/sys_vendor"].iter().find_map(line);
         named.unwrap_or_else(|| "a hypervisor without a name".to_owned())
@@ -73,13 +73,37 @@ struct Ticks {
     steal: u64,
 }
 
+/// The directories in which a kernel says how busy its cores are.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) proc: PathBuf,
+    pub(super) sys: PathBuf,
+}
+
+impl Source {
+    /// This machine.
+    pub(super) fn here() -> Self {
+        Self { proc: PathBuf::from("/proc"), sys: PathBuf::from("/sys") }
+    }
+
+    fn cpuinfo(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.proc.join("cpuinfo")).unwrap_or_default();
+        let value = |line: &str| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim().to_owned());
+        text.lines().filter_map(value).collect()
+    }
+
+    /// The current frequency of a core.
+    fn khz(&self, core: usize) -> Option<f64> {
+        line(self.sys.join(format!("devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq")))?.parse().ok()
+    }
+}
+
 impl Cores {
-    pub(super) fn read() -> Option<Self> {
-        let mut cores = Self::parse(&fs::read_to_string("/proc/stat").ok()?)?;
-        let mhz: Vec<f64> = cpuinfo("cpu MHz").iter().filter_map(|text| text.parse().ok()).collect();
+    pub(super) fn read(source: &Source) -> Option<Self> {
+        let mut cores = Self::parse(&fs::read_to_string(source.proc.join("stat")).ok()?)?;
+        let mhz: Vec<f64> = source.cpuinfo("cpu MHz").iter().filter_map(|text| text.parse().ok()).collect();
         for (place, (core, _, frequency)) in cores.each.iter_mut().enumerate() {
-            let path = format!("/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq");
-            *frequency = line(path).and_then(|khz| khz.parse().ok()).or_else(|| mhz.get(place).copied());
+            *frequency = source.khz(*core).or_else(|| mhz.get(place).copied());
         }
         Some(cores)
     }
@@ -126,12 +150,6 @@ impl Cores {
     }
 }
 
-fn cpuinfo(name: &str) -> Vec<String> {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let value = |line: &str| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim().to_owned());
-    text.lines().filter_map(value).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +188,6 @@ mod tests {
         let host = host();
         assert!(host.kernel.is_some_and(|release| !release.is_empty()));
         assert!(host.cores.is_some_and(|cores| cores > 0));
-        assert!(Cores::read().is_some());
+        assert!(Cores::read(&Source::here()).is_some());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::cgroup::{CpuGroup, OwnGroups, periods_between};
 use super::cores::SharedCore;
-use super::system::Cores;
+use super::system::{Cores, Source};
 use super::target::{Target, Who};
 use super::tree::{Tree, Used};
 use crate::record::{CpuUse, Environment, TargetUse};
@@ -19,6 +19,7 @@ pub struct Watch {
     shared: SharedCore,
     groups: OwnGroups,
     periods: Vec<(u64, u64)>,
+    source: Source,
     cores: Option<Cores>,
     began: Instant,
 }
@@ -45,6 +46,10 @@ enum Before {
 impl Watch {
     /// The measure phase begins.
     pub fn begin(target: Option<&Target>) -> Self {
+        Self::begin_at(Source::here(), target)
+    }
+
+    fn begin_at(source: Source, target: Option<&Target>) -> Self {
         let shared = target.map_or(SharedCore::Unknown, |target| SharedCore::watch(&pids(target)));
         let groups = OwnGroups::find();
         Self {
@@ -52,7 +57,8 @@ impl Watch {
             shared,
             periods: groups.periods(),
             groups,
-            cores: Cores::read(),
+            cores: Cores::read(&source),
+            source,
             began: now(),
         }
     }
@@ -62,7 +68,7 @@ impl Watch {
         // In the order of `begin`, so that what reading takes stands on both sides.
         let target = self.target.and_then(Watched::end);
         let periods = periods_between(&self.periods, &self.groups.periods());
-        let cores = Cores::read();
+        let cores = Cores::read(&self.source);
         let wall_ns = now().duration_since(self.began).as_nanos() as u64;
         let mut environment = Environment { periods, ..Environment::default() };
         if let (Some(before), Some(after)) = (&self.cores, &cores) {
@@ -133,3 +139,6 @@ fn pids(target: &Target) -> Vec<u32> {
 fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests;

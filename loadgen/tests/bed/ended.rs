@@ -24,7 +24,7 @@ const OF_THE_MACHINE: [&str; 6] = [
 ];
 
 /// How often a run is made at most until the machine lets one be.
-pub const TRIES: usize = 3;
+const TRIES: usize = 3;
 
 /// The program, run to its end.
 pub fn load(words: &[&str]) -> Output {

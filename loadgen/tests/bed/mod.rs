@@ -6,7 +6,7 @@ mod ended;
 mod server;
 
 pub use apart::{Apart, serve_apart};
-pub use ended::{Ended, TRIES, load, undisturbed};
+pub use ended::{Ended, load, undisturbed};
 pub use server::{Server, serve, serve_after, serve_answers};
 
 use std::sync::mpsc;

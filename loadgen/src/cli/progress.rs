@@ -55,6 +55,7 @@ fn draw(line: &ProgressBar, text: String) -> Duration {
 fn text(plan: &Plan, before: &Snapshot, now: &Snapshot) -> String {
     let whole = match now.phase {
         Phase::Opening => return format!("opening {} connections", plan.connections),
+        Phase::Ready => return "connections are open, waiting to begin".to_owned(),
         Phase::Over => return "closing connections".to_owned(),
         Phase::Warmup => plan.warmup,
         Phase::Measure => plan.measure(),
@@ -96,6 +97,7 @@ mod tests {
         let before = Snapshot::default();
         let rows = [
             (now(Phase::Opening, 0, 0), "opening 64 connections"),
+            (now(Phase::Ready, 0, 0), "connections are open, waiting to begin"),
             (now(Phase::Warmup, 0, 0), "warm-up 1 of 1 s, 1000 answers/s"),
             (now(Phase::Measure, 0, 0), "measuring 3 of 10 s, 1000 answers/s"),
             (

@@ -6,6 +6,7 @@ use clap::{ArgMatches, CommandFactory as _};
 
 use super::options::{Options, Words};
 use super::signals::Signals;
+use super::start_at::StartAt;
 use super::{Failure, load, plan, progress};
 use crate::judge::{ExitStatus, exit_status, judge};
 use crate::plan::{Plan, Target};
@@ -20,12 +21,14 @@ pub(super) fn perform(options: &Options, given: &ArgMatches, words: &[String]) -
     let plan = options.plan(&addresses, given)?;
     check(&plan)?;
     let signals = Signals::listen();
-    if let Some(at) = options.load.start_at
-        && !at.wait(&signals.stop).map_err(|error| Failure::usage(error.to_string()))?
-    {
-        return Ok(signals.status().code());
-    }
-    let work = |progress: &drive::Progress| drive::run_watched(&plan, &addresses, &signals.stop, progress);
+    let start_at = options.load.start_at.map(StartAt::moment).transpose();
+    let start_at = start_at.map_err(|error| Failure::usage(error.to_string()))?;
+    let hold = || {
+        if let Some(moment) = start_at {
+            moment.wait(&signals.stop);
+        }
+    };
+    let work = |progress: &drive::Progress| drive::run_watched(&plan, &addresses, &signals.stop, progress, hold);
     let (run, waited_ns) = progress::shown(&plan, options.reports.quiet, work);
     let mut run = run.map_err(|error| Failure::usage(error.to_string()))?;
     run.report_wait_ns = waited_ns;

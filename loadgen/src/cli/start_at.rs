@@ -22,6 +22,10 @@ pub(super) enum StartAt {
     OfDay(Duration),
 }
 
+/// A moment to come, since 1970-01-01, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment(Duration);
+
 /// Why nothing begins then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum StartError {
@@ -65,16 +69,21 @@ impl StartAt {
         if wait > AHEAD_MAX { Err(StartError::Far) } else { Ok(wait) }
     }
 
-    /// Waits until then; `false` if it was interrupted.
-    pub(super) fn wait(self, stop: &AtomicBool) -> Result<bool, StartError> {
-        let at = now() + self.after(now())?;
-        while let Some(left) = at.checked_sub(now()).filter(|left| !left.is_zero()) {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
+    /// When that is, from now on.
+    pub(super) fn moment(self) -> Result<Moment, StartError> {
+        let now = now();
+        self.after(now).map(|wait| Moment(now + wait))
+    }
+}
+
+impl Moment {
+    /// Waits until then, or until it is interrupted.
+    pub(super) fn wait(self, stop: &AtomicBool) {
+        while let Some(left) = self.0.checked_sub(now()).filter(|left| !left.is_zero())
+            && !stop.load(Ordering::Relaxed)
+        {
             thread::park_timeout(left.min(LOOK));
         }
-        Ok(true)
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Core<'a, R: Ring> {
     pub(super) opening: bool,
     /// Answers are followed by requests, lost connections are opened again.
     pub(super) sending: bool,
+    /// The connections are open and the load has not begun; those that the target ends meanwhile are opened again.
+    pub(super) waiting: bool,
     /// No connection is wanted any more.
     pub(super) finishing: bool,
     /// Requests in flight on all connections.
@@ -95,6 +97,7 @@ impl<'a, R: Ring> Core<'a, R> {
             measuring: false,
             opening: true,
             sending: false,
+            waiting: false,
             finishing: false,
             flying: 0,
             timeout_ns: plan.timeout.map_or(u64::MAX, |timeout| timeout.as_nanos() as u64),
@@ -109,7 +112,7 @@ impl<'a, R: Ring> Core<'a, R> {
 
     /// The load begins, at `start` by the schedule.
     pub(super) fn begin(&mut self, start: u64) {
-        self.sending = true;
+        (self.sending, self.waiting) = (true, false);
         if let Some(line) = &mut self.line {
             line.begin(start);
             let from = start + self.plan.warmup.as_nanos() as u64;
@@ -182,7 +185,7 @@ impl<'a, R: Ring> Core<'a, R> {
     }
 
     pub(super) fn finish(&mut self) {
-        self.finishing = true;
+        (self.finishing, self.waiting) = (true, false);
         self.give_up();
         self.cancel_connects();
         for index in 0..self.connections.len() as u32 {

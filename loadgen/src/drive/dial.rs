@@ -228,7 +228,7 @@ impl<R: Ring> Core<'_, R> {
             && due <= self.now
         {
             self.retries.pop_front();
-            if self.sending {
+            if self.sending || self.waiting {
                 self.connect(index);
             }
         }

@@ -150,6 +150,8 @@ impl<'a, R: Ring> Driver<'a, R> {
     /// # Errors
     /// When the ring is lost.
     pub fn run(mut self, gate: &Gate) -> Result<DriverRecord, RingLost> {
+        self.enter(Phase::Ready);
+        self.core.waiting = self.core.tally.record.connections.opened > 0;
         while !gate.is_open() && !self.is_stopped() {
             self.tick(Some(self.core.look(u64::MAX, GATE_LOOK)))?;
         }

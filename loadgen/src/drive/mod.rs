@@ -68,10 +68,11 @@ pub fn descriptors_max() -> u64 {
 /// # Errors
 /// [`DriveError`] when the generator itself could not work.
 pub fn run(plan: &Plan, addresses: &[SocketAddr], stop: &AtomicBool) -> Result<RunRecord, DriveError> {
-    run_watched(plan, addresses, stop, &Progress::default())
+    run_watched(plan, addresses, stop, &Progress::default(), || ())
 }
 
-/// As [`run`]; `progress` says meanwhile how far it is.
+/// As [`run`]; `progress` says meanwhile how far it is. Connections are opened while `hold` is at work, and the load
+/// begins when it has returned; once `stop` is up, it should return soon.
 ///
 /// # Errors
 /// [`DriveError`] when the generator itself could not work.
@@ -80,8 +81,10 @@ pub fn run_watched(
     addresses: &[SocketAddr],
     stop: &AtomicBool,
     progress: &Progress,
+    hold: impl FnOnce(),
 ) -> Result<RunRecord, DriveError> {
-    let gate = Gate::new(plan.threads);
+    // One more than the threads: who holds them.
+    let gate = Gate::new(plan.threads + 1);
     let parts: Vec<Result<DriverRecord, DriveError>> = thread::scope(|scope| {
         let spawn = |index| {
             let work = {
@@ -93,6 +96,8 @@ pub fn run_watched(
             spawned.inspect_err(|_| gate.arrive())
         };
         let threads: Vec<_> = (0..plan.threads).map(spawn).collect();
+        hold();
+        gate.arrive();
         threads.into_iter().map(|thread| thread.map_err(DriveError::Thread).and_then(join)).collect()
     });
     let mut run = RunRecord { setup: setup(plan), host: machine::host(), ..RunRecord::default() };

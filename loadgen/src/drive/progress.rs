@@ -19,6 +19,8 @@ pub enum Phase {
     /// Connections are being opened.
     #[default]
     Opening,
+    /// They are open, and the load has not begun.
+    Ready,
     /// Load that is not recorded.
     Warmup,
     /// Load that is.
@@ -46,7 +48,7 @@ pub struct Snapshot {
     pub late_ns: u64,
 }
 
-const PHASES: [Phase; 5] = [Phase::Opening, Phase::Warmup, Phase::Measure, Phase::Grace, Phase::Over];
+const PHASES: [Phase; 6] = [Phase::Opening, Phase::Ready, Phase::Warmup, Phase::Measure, Phase::Grace, Phase::Over];
 
 impl Progress {
     /// How far it is. The figures are a tenth of a second old at most, and not of one moment.

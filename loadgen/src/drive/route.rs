@@ -236,7 +236,7 @@ impl<R: Ring> Core<'_, R> {
             ConnectError::Cancelled => format!("connecting took longer than {:?}", self.plan.connect_timeout),
             error => error.to_string(),
         });
-        if self.sending {
+        if self.sending || self.waiting {
             self.replace(index, false);
         }
     }
@@ -246,8 +246,8 @@ impl<R: Ring> Core<'_, R> {
         connection.state = State::Vacant;
         connection.socket = None;
         connection.generation += 1;
-        if self.sending {
-            self.replace(index, true);
+        if self.sending || self.waiting {
+            self.replace(index, self.sending);
         }
     }
 }

@@ -12,7 +12,14 @@ use super::pause;
 /// A server that lives as long as the test.
 pub struct Server {
     pub address: SocketAddr,
-    asked: Arc<AtomicU64>,
+    seen: Arc<Seen>,
+}
+
+/// What came so far.
+#[derive(Default)]
+pub(super) struct Seen {
+    connections: AtomicU64,
+    asked: AtomicU64,
 }
 
 impl Server {
@@ -22,7 +29,12 @@ impl Server {
 
     /// Requests that it has read.
     pub fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
+        self.seen.asked.load(Ordering::Relaxed)
+    }
+
+    /// Connections that it has taken.
+    pub fn connections(&self) -> u64 {
+        self.seen.connections.load(Ordering::Relaxed)
     }
 
     /// Until the first request has come, however long its sender takes to start.
@@ -37,10 +49,10 @@ impl Server {
 pub fn serve(act: impl Fn(&mut TcpStream, u64) -> bool + Send + Sync + 'static) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    let asked = Arc::<AtomicU64>::default();
-    let counter = asked.clone();
-    thread::spawn(move || accept(&listener, &counter, &Arc::new(act)));
-    Server { address, asked }
+    let seen = Arc::<Seen>::default();
+    let counters = seen.clone();
+    thread::spawn(move || accept(&listener, &counters, &Arc::new(act)));
+    Server { address, seen }
 }
 
 /// Answers the n-th request of a connection as `answer` says; `None` closes the connection instead.
@@ -60,13 +72,14 @@ pub(super) fn answer_after(stream: &mut TcpStream, delay: Duration) -> bool {
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").is_ok()
 }
 
-pub(super) fn accept<A>(listener: &TcpListener, asked: &Arc<AtomicU64>, act: &Arc<A>)
+pub(super) fn accept<A>(listener: &TcpListener, seen: &Arc<Seen>, act: &Arc<A>)
 where
     A: Fn(&mut TcpStream, u64) -> bool + Send + Sync + 'static,
 {
     for stream in listener.incoming().flatten() {
-        let (asked, act) = (asked.clone(), act.clone());
-        thread::spawn(move || talk(stream, &asked, &*act));
+        seen.connections.fetch_add(1, Ordering::Relaxed);
+        let (seen, act) = (seen.clone(), act.clone());
+        thread::spawn(move || talk(stream, &seen.asked, &*act));
     }
 }
 

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use load_sim::bridge::{Bridge, Delays, SERVER, Truth};
 use slipring_load::drive::{Driver, DriverRecord, Gate, Progress, ring_limits};
+use slipring_load::judge::{Threshold, exit_status, judge};
 use slipring_load::plan::{Arrivals, OnBusy, Plan, Request};
-use slipring_load::record::Times;
+use slipring_load::record::{LONGEST_NS, Loop, ReasonCode, RunRecord, Times, Verdict};
 
 const MS: u64 = 1_000_000;
 /// When the load begins, on both clocks.
@@ -42,7 +43,7 @@ fn drive(plan: &Plan, seed: u64, delays: Delays) -> (DriverRecord, Truth) {
 
 /// Intended times of the measure phase by number, as the closed form has them.
 fn intended(plan: &Plan, rate: f64) -> Vec<(usize, u64)> {
-    let (from, to) = (500 * MS, 10_500 * MS);
+    let (from, to) = (500 * MS, 500 * MS + plan.duration.as_nanos() as u64);
     let due = (0..).map(|i: u64| (i as usize, (i as f64 * 1e9 / rate).floor() as u64)).take_while(|&(_, ns)| ns < to);
     assert_eq!(plan.warmup, Duration::from_nanos(from));
     due.filter(|&(_, ns)| ns >= from).map(|(i, ns)| (i, START_NS + ns)).collect()
@@ -104,6 +105,40 @@ fn a_stalled_target_is_seen_by_every_request_that_it_delays() {
     // The service time knows of 8 stalled requests only.
     assert!(home.record.service.quantile(0.99).ns().is_some_and(|ns| ns < 5 * MS));
     assert!(home.record.service.max().ns().is_some_and(|ns| ns > 995 * MS));
+}
+
+/// What a run of one driver is, before it is judged.
+fn run_of(plan: &Plan, home: DriverRecord) -> RunRecord {
+    let mut run = RunRecord { measured_ns: home.cpu.wall_ns, answered: home.answered, ..RunRecord::default() };
+    run.setup.pace = Loop::Open { rate: plan.rate.expect("an open loop"), poisson: false };
+    run.setup.duration_ns = plan.duration.as_nanos() as u64;
+    run.record = home.record;
+    run
+}
+
+#[test]
+fn a_queue_of_more_than_a_minute_clamps_times_and_is_doubted_for_it() {
+    // 8 connections, 1.5 s each: 5.3 requests a second of 12, so that the last waits for two minutes.
+    let (duration, grace) = (Duration::from_secs(100), Duration::from_mins(5));
+    let plan = Plan { rate: Some(12.0), timeout: None, duration, grace, ..plan() };
+    let (home, truth) = drive(&plan, 8, Delays { low_ns: 1_500 * MS, high_ns: 1_501 * MS, stall: None });
+    let response = intended(&plan, 12.0).into_iter().map(|(i, ns)| truth.answered[i] - ns);
+    let too_long = response.filter(|&ns| ns > LONGEST_NS).count() as u64;
+    assert!((500..700).contains(&too_long), "{too_long}");
+    assert_eq!((home.record.requests.completed, home.record.response.clamped()), (1_200, too_long));
+    assert!(
+        home.record.response.max().ns().is_some_and(|ns| (LONGEST_NS..LONGEST_NS + LONGEST_NS / 500).contains(&ns))
+    );
+
+    let mut run = run_of(&plan, home);
+    let reasons = |run: &RunRecord| judge(run).reasons.iter().map(|r| (r.code, r.level)).collect::<Vec<_>>();
+    assert_eq!(reasons(&run), [(ReasonCode::Clamped, Verdict::Suspect)]);
+    // Above 60 s nobody knows how far, so a threshold among them cannot be told.
+    let threshold = Threshold::fail_if("p99>100s").expect("a good expression");
+    run.thresholds = vec![threshold.evaluate(&run)];
+    assert_eq!(reasons(&run), [(ReasonCode::Clamped, Verdict::Invalid)]);
+    run.judgement = judge(&run);
+    assert_eq!(exit_status(&run, false).code(), 3);
 }
 
 #[test]

@@ -123,6 +123,69 @@ fn a_reset_in_mid_body_is_an_error_and_no_fast_answer() {
     assert_eq!(program(serve(cut)).0.status, Some(4));
 }
 
+/// Answers so many requests of a connection, and ends it with a reset (RST) after half of the next one's body.
+fn serve_reset(whole: u64) -> SocketAddr {
+    let act = move |stream: &mut TcpStream, number: u64| {
+        if number <= whole {
+            hello(stream);
+            return true;
+        }
+        say(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        say(stream, &[b'x'; 500]);
+        // Closing a socket that lingers for no time at all throws away what is not sent, and says so to the peer.
+        rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).expect("it is a socket");
+        false
+    };
+    bed::serve(act).address
+}
+
+#[test]
+fn a_reset_on_the_wire_in_mid_body_is_counted_as_one() {
+    // That it is one, as another client sees it.
+    let mut stream = TcpStream::connect(serve_reset(0)).expect("it listens");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    let error = stream.read_to_end(&mut Vec::new()).expect_err("a reset");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+
+    let only_resets = |found: &RunRecord| {
+        let r = found.record.requests;
+        assert_eq!((r.completed, r.unanswered), (0, 0), "{r:?}");
+        assert!(r.failed > 0 && found.record.connections.reconnects > 0, "{:?}", found.record);
+        let resets = found.record.errors(ErrorKind::Reset);
+        // Those of the warm-up are errors, too, and no requests.
+        assert!(resets >= r.failed && resets == found.record.errors_total(), "{resets} {:?}", found.record);
+    };
+    only_resets(&run(&plan(serve_reset(0))));
+    let open = run(&Plan { rate: Some(500.0), ..plan(serve_reset(0)) });
+    assert_eq!((open.record.requests.due, open.record.requests.failed), (200, 200));
+    only_resets(&open);
+    let (ended, text) = program(serve_reset(0));
+    assert_eq!((ended.status, ended.number("/requests/completed")), (Some(4), 0), "{text}");
+    assert!(ended.number("/errors/reset") > 0, "{text}");
+}
+
+#[test]
+fn whole_answers_count_beside_resets() {
+    let counted = Plan {
+        requests_max: Some(100),
+        duration: Duration::from_mins(2),
+        warmup: Duration::ZERO,
+        ..plan(serve_reset(1))
+    };
+    let found = run(&counted);
+    let r = found.record.requests;
+    // Each connection is answered once and reset once; the four of the end may lack the second.
+    assert_eq!((r.sent, r.completed + r.failed), (100, 100), "{r:?}");
+    assert!(r.completed.abs_diff(r.failed) <= 2 * 4, "{r:?}");
+    assert!(found.record.errors(ErrorKind::Reset) >= r.failed && found.record.ok() == r.completed, "{r:?}");
+    let (ended, text) = program(serve_reset(1));
+    ended.check_status(0);
+    let of = |path| ended.number(path);
+    assert!(of("/requests/completed") > 0 && of("/requests/failed") > 0, "{text}");
+    assert!(of("/errors/reset") >= of("/requests/failed"), "{text}");
+    assert!(ended.has_note("target_errors") && ended.has_note("reconnects"), "{text}");
+}
+
 #[test]
 fn an_answer_longer_than_it_said_is_a_protocol_error() {
     let lie = |stream: &mut TcpStream| say(stream, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello, World!");

@@ -1,18 +1,22 @@
 //! Each doubt provoked in a real run, as far as a process can provoke it, and how the process ends.
 //!
-//! Steal and a moving clock are the machine's, a clamped time takes a minute, and a terminal that holds the progress line
-//! up takes a terminal: those stand in the unit tests of `judge`, on records.
+//! A time above a minute is provoked on a virtual clock (`tests/tests/load_sim.rs`); steal and a moving clock by the files
+//! of a kernel that shows them (`loadgen/src/machine/watch/tests.rs`).
 #![forbid(unsafe_code)]
 
 mod bed;
 
 use std::fs;
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use bed::{Apart, Ended, Server, pause, serve_after, serve_apart, undisturbed};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{self, OpenptFlags};
+use rustix::termios::{Action, Winsize, tcflow, tcsetwinsize};
 use serde_json::Value;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_slipring-load");
@@ -186,6 +190,64 @@ fn one_core_for_both_is_invalid_and_two_are_not() {
     assert!(shared.json["target"]["cpu_us_per_request"].as_f64().is_some_and(|us| us > 0.0), "{:#}", shared.json);
     if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
         run("-c 4 -d 1s --warmup 200ms --cores 1").check("shared_core", None);
+    }
+}
+
+#[test]
+fn a_terminal_that_somebody_holds_is_said() {
+    let server = serve_after(at_once);
+    let terminal = Terminal::open();
+    let mut command = Command::new(PROGRAM);
+    command.args(["--json", "-", "-R", "100", "-c", "2", "-d", "2s", "--warmup", "0", &server.url()]);
+    command.env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(terminal.stderr());
+    let child = command.spawn().expect("it starts");
+    drop(command);
+    server.await_first();
+    // Ctrl-S, and after a while Ctrl-Q.
+    terminal.flow(Action::OOff);
+    pause(Duration::from_secs(1));
+    terminal.flow(Action::OOn);
+    let text = terminal.read_to_end();
+    let ended = Ended::run(&child.wait_with_output().expect("it ends"));
+    ended.check("report_write_wait", Some("suspect"));
+    // A line is drawn four times a second, so the first of them waited for most of it.
+    let waited = ended.json["environment"]["report_wait_s"].as_f64();
+    assert!(waited.is_some_and(|seconds| seconds > 0.5), "{:#}", ended.json["environment"]);
+    assert!(text.contains("measuring") && text.contains("writing the progress line waited"), "{text}");
+}
+
+/// A pseudo terminal of our own.
+struct Terminal {
+    keyboard: OwnedFd,
+    screen: OwnedFd,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let keyboard = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal is free");
+        pty::grantpt(&keyboard).and_then(|()| pty::unlockpt(&keyboard)).expect("it is ours");
+        let name = pty::ptsname(&keyboard, Vec::new()).expect("it has a name").into_string().expect("text");
+        let screen = fs::File::options().read(true).write(true).open(name).expect("it is there").into();
+        let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&screen, size).expect("it is a terminal");
+        Self { keyboard, screen }
+    }
+
+    fn stderr(&self) -> Stdio {
+        self.screen.try_clone().expect("a descriptor is free").into()
+    }
+
+    fn flow(&self, action: Action) {
+        tcflow(&self.screen, action).expect("it is a terminal");
+    }
+
+    /// All that was written, once every writer has gone.
+    fn read_to_end(self) -> String {
+        drop(self.screen);
+        let (mut text, mut keyboard) = (Vec::new(), fs::File::from(self.keyboard));
+        // Reading fails where a terminal has no other end any more; what came before is in the text.
+        let _ = keyboard.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 

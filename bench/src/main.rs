@@ -10,6 +10,7 @@ mod honesty;
 mod jobs;
 mod logging;
 mod null;
+mod probe;
 mod truth;
 
 use std::process::ExitCode;

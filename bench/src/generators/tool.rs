@@ -1,7 +1,7 @@
 //! One generator: how it is called, how it tells its rate, and the null responder that waits for it.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use slipring_load::machine;
 use tempfile::TempDir;
 
 use super::{GeneratorsError, Options};
+use crate::probe::request_bytes;
 
 /// What is known of a generator.
 pub(super) struct Kind {
@@ -75,7 +76,7 @@ impl Tool {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}/13.txt", listener.local_addr()?);
         let probe = Call { seconds: 1, connections: 1, depth: 1, url: &url, script: &script };
-        let request_bytes = learn(&listener, &program, &(kind.words)(&probe))?;
+        let request_bytes = request_bytes(&listener, Command::new(&program).args((kind.words)(&probe)))?;
         let (responder, output, port) = respond(options, files.path(), request_bytes)?;
         let url = format!("http://127.0.0.1:{port}/13.txt");
         let (seconds, connections) = (options.seconds, options.connections);
@@ -174,40 +175,6 @@ fn behind(text: &str, word: &str) -> Option<f64> {
 /// The number before a word.
 fn before(text: &str, word: &str) -> Option<f64> {
     text.split(word).next()?.split_whitespace().next_back()?.parse().ok()
-}
-
-/// How many bytes its request has: it is called once, and whoever comes is answered so that it goes away.
-fn learn(listener: &TcpListener, program: &Path, words: &[String]) -> io::Result<usize> {
-    let mut command = Command::new(program);
-    command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    let (mut stream, request_bytes) = loop {
-        let (mut stream, _) = listener.accept()?;
-        // Some connect once before they begin, only to see that somebody is there.
-        if let Some(bytes) = request_len(&mut stream)? {
-            break (stream, bytes);
-        }
-    };
-    // Its figures are of no interest, so that it may as well be ended.
-    let _ = stream.write_all(ANSWER);
-    let _ = child.kill();
-    child.wait()?;
-    Ok(request_bytes)
-}
-
-/// Bytes of the first request on a connection; `None` if it ends without one.
-fn request_len(stream: &mut TcpStream) -> io::Result<Option<usize>> {
-    let (mut held, mut piece) = (Vec::new(), [0; 4096]);
-    loop {
-        let count = stream.read(&mut piece)?;
-        held.extend_from_slice(&piece[..count]);
-        if let Some(end) = held.windows(4).position(|window| window == b"\r\n\r\n") {
-            return Ok(Some(end + 4));
-        }
-        if count == 0 {
-            return Ok(None);
-        }
-    }
 }
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: null\r\nDate: Sat, 07 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";

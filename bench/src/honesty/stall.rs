@@ -1,7 +1,7 @@
 //! Coordinated omission: the target's process is stopped for a second in the middle of a run.
 
 use std::io::{self, BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use slipring_load::plan::Plan;
 use tempfile::TempDir;
 
 use super::{HonestyError, Options, load, pause, plan, quantiles};
+use crate::probe;
 
 /// How long the target stands still, how long the run is, and its rate.
 const STALL: Duration = Duration::from_secs(1);
@@ -121,26 +122,10 @@ fn others(options: &Options) -> Result<(), HonestyError> {
 
 /// Bytes of the request that a tool sends; `None` if it is not there.
 fn probe(tool: &str, words: &str) -> io::Result<Option<usize>> {
-    use std::io::Read as _;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}/13.txt", listener.local_addr()?);
-    let mut command = Command::new(tool);
-    command.args(words.split_whitespace()).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut piece = [0; 4096];
-    let count = loop {
-        // Some connect once before they begin, only to see that somebody is there.
-        match listener.accept()?.0.read(&mut piece)? {
-            0 => (),
-            count => break count,
-        }
-    };
-    // Its figures are of no interest.
-    let _ = child.kill();
-    child.wait()?;
-    Ok(Some(count))
+    match probe::request_bytes(&listener, Command::new(tool).args(words.split_whitespace()).arg(url)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
 }

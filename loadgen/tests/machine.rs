@@ -238,22 +238,51 @@ fn children_that_end_are_not_lost() {
 
 #[test]
 fn the_program_prints_the_cost_of_a_request() {
+    const TRIES: usize = 3;
+    /// Half of what two cores give in the measure phase.
+    const MUCH_S: f64 = 3.0;
     let burner = Burner::start("threads", 1_000_000);
+    let mut runs = (0..TRIES).map(|_| measure(&burner));
+    let mut run = runs.next().expect("it was tried");
+    while run.truth_s < MUCH_S
+        && let Some(again) = runs.next()
+    {
+        run = again;
+    }
+    // Where others have the cores, little is measured, and a tick or a request cut at an end is a large part of it.
+    let bound_s = if run.truth_s < MUCH_S { run.within_s + 0.004 + run.truth_s / 500.0 } else { 0.01 * run.truth_s };
+    assert!((run.used_s - run.truth_s).abs() <= bound_s, "{run:?}");
+    assert!((run.us_per_request / 1000.0 - run.used_s / run.truth_s).abs() < 1e-6, "{run:?}");
+}
+
+/// What the program says of the server's CPU time, and what each answer costs.
+#[derive(Debug)]
+struct Measured {
+    used_s: f64,
+    within_s: f64,
+    truth_s: f64,
+    us_per_request: f64,
+}
+
+fn measure(burner: &Burner) -> Measured {
     let url = format!("http://{}/", burner.address);
-    let pid = burner.processes[0].id().to_string();
+    let pid = burner.processes[0].id();
+    let before_ns = process_cpu_ns(pid).expect("it is there");
     let mut command = Command::new(env!("CARGO_BIN_EXE_slipring-load"));
-    command.args(["-c", "4", "-d", "3s", "--warmup", "500ms", "--target-pid", &pid, "--json", "-", "--quiet", &url]);
-    command.stdout(Stdio::piped());
+    command.args(["-c", "4", "-d", "3s", "--warmup", "500ms", "--json", "-", "--quiet"]);
+    command.args(["--target-pid", &pid.to_string(), &url]).stdout(Stdio::piped());
     let alone = starting();
     let program = command.spawn().expect("it starts");
     drop(alone);
     let output = program.wait_with_output().expect("it ends");
     let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
-    let us = json["target"]["cpu_us_per_request"].as_f64().unwrap_or_else(|| panic!("{json:#}"));
-    println!("CPU per request in a whole run: {us:.2} us of 1000 us");
-    assert!((us / 1000.0 - 1.0).abs() < 0.01, "{us}");
-    // Its threads live, and have used what each request of the measure phase costs, and what those before cost.
-    let answered = json["requests"]["completed"].as_u64().expect("a number");
-    let used_ns = process_cpu_ns(burner.processes[0].id()).expect("it is there");
-    assert!(answered > 0 && used_ns >= answered * burner.cost_ns, "{used_ns} ns for {answered}");
+    let count = |name: &str| json["requests"][name].as_u64().unwrap_or_else(|| panic!("{name}: {json:#}"));
+    let figure = |name: &str| json["target"][name].as_f64().unwrap_or_else(|| panic!("{name}: {json:#}"));
+    // Its threads live, and have used what each answer of the measure phase costs, and what those before cost.
+    let spent_ns = process_cpu_ns(pid).expect("it is there") - before_ns;
+    assert!(count("completed") > 0 && spent_ns >= count("completed") * burner.cost_ns, "{spent_ns} ns: {json:#}");
+    let us_per_request = figure("cpu_us_per_request");
+    println!("CPU per request in a whole run: {us_per_request:.2} us of 1000 us");
+    let truth_s = (count("completed") - count("completed_late")) as f64 * burner.cost_ns as f64 / 1e9;
+    Measured { used_s: figure("cpu_s"), within_s: figure("cpu_within_s"), truth_s, us_per_request }
 }

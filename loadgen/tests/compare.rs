@@ -44,8 +44,11 @@ const SHORT: [&str; 13] =
 #[test]
 fn two_servers_are_compared_block_by_block() {
     let (a, b) = (serve(), serve());
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_string_lossy();
     let compare = || {
-        let output = load(&[&SHORT[..], &["--a", &a.url(), "--b", &b.url(), "--seed", "5"]].concat());
+        let words = ["--a", &a.url(), "--b", &b.url(), "--seed", "5", "--out", &out];
+        let output = load(&[&SHORT[..], &words].concat());
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("B AGAINST A"), "{output:?}");
         document(&output, "compare.json")
     };
@@ -63,6 +66,21 @@ fn two_servers_are_compared_block_by_block() {
     assert_eq!(document["arms"]["a"]["pids"], serde_json::json!([a.pid()]));
     assert_eq!(document["arms"]["b"]["pids"], serde_json::json!([b.pid()]));
     assert_eq!(document["config"]["seed"], 5);
+    check_drawn_again(&out, &ended, "compare.json");
+}
+
+/// `report` draws what was kept, and says no to what there is only of a run.
+fn check_drawn_again(folder: &str, ended: &Ended, schema: &str) {
+    let page = |path: &Path| fs::read_to_string(path).expect("a page");
+    let other = Path::new(folder).join("again.html");
+    let output = load(&["report", folder, "--json", "-", "--html", &other.to_string_lossy()]);
+    let again = document(&output, schema);
+    assert_eq!((&again.json, again.status), (&ended.json, ended.status));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), page(&Path::new(folder).join("report.txt")));
+    assert!(page(&other) == page(&Path::new(folder).join("report.html")), "another page");
+    let refused = load(&["report", folder, "--csv", "-"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--csv is of a run"), "{refused:?}");
 }
 
 #[test]
@@ -120,9 +138,12 @@ fn a_sweep_ends_at_the_limit_that_it_was_given() {
     let server = Apart::start(Some(0));
     let words = ["sweep", "--slo", "p50<5s", "--from", "200", "--to", "400", "--step", "300ms", "--settle", "60ms"];
     let url = server.url();
-    let words = [&words[..], cores, &["-c", "64", "--json", "-", &url]].concat();
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().to_string_lossy();
+    let words = [&words[..], cores, &["-c", "64", "--json", "-", "--out", &out, &url]].concat();
     let is_quiet = |sweep: &Ended| steps(sweep).iter().all(|step| step.0 == "met");
     let sweep = twice_at_most(|| document(&load(&words), "sweep.json"), |sweep| !is_quiet(sweep));
+    check_drawn_again(&out, &sweep, "sweep.json");
     let steps = steps(&sweep);
     if is_quiet(&sweep) {
         assert_eq!(steps.iter().map(|step| step.1).collect::<Vec<_>>(), [200.0, 400.0, 400.0, 400.0]);

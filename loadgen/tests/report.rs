@@ -1,5 +1,7 @@
 //! Reports of records that were filled by hand: each against its schema, against another reader, against itself stored.
 
+#[path = "report/again.rs"]
+mod again;
 #[path = "report/browser.rs"]
 mod browser;
 #[path = "report/distributions.rs"]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::{Color, Reports};
 use super::{Failure, STANDARD_OUTPUT, print};
-use crate::report::{self, Paint, Report};
+use crate::report::{self, KeptResult, Paint, Report};
 
 /// A report, as text, of a flag.
 type Draw = fn(&Report) -> String;
@@ -50,22 +50,44 @@ impl Reports {
         if let Some(out) = &self.out {
             report::keep(report, out).map_err(|error| Failure::usage(error.to_string()))?;
         }
+        let drawn = self.files().into_iter().map(|(flag, path, draw)| (flag, path, draw(report)));
+        self.put_all(drawn, |paint| report.text(paint))
+    }
+
+    /// The same of a comparison or a sweep, which have fewer kinds of reports.
+    pub(super) fn write_result(&self, result: &KeptResult) -> Result<(), Failure> {
+        let drawn = self.files().into_iter().map(|(flag, path, _)| match flag {
+            "--json" => Ok((flag, path, result.json.clone())),
+            "--html" => Ok((flag, path, result.html())),
+            _ => Err(Failure::usage(format!("{flag} is of a run; a comparison or a sweep has --json and --html"))),
+        });
+        let drawn = drawn.collect::<Result<Vec<_>, _>>()?;
+        if let Some(out) = &self.out {
+            result.keep(out).map_err(|error| Failure::usage(error.to_string()))?;
+        }
+        self.put_all(drawn.into_iter(), |paint| result.text(paint))
+    }
+
+    fn put_all<'a>(
+        &self,
+        drawn: impl Iterator<Item = (&'static str, &'a PathBuf, String)>,
+        text: impl Fn(Paint) -> String,
+    ) -> Result<(), Failure> {
         let mut is_taken = false;
-        for (flag, path, draw) in self.files() {
-            let text = draw(report);
+        for (flag, path, content) in drawn {
             if is_stdout(path) {
                 is_taken = true;
-                print(&text)?;
+                print(&content)?;
             } else {
                 // A CI collects the summaries of all its steps in one file.
-                put(path, &text, flag == "--summary-md")?;
+                put(path, &content, flag == "--summary-md")?;
             }
         }
         match (is_taken, self.quiet) {
-            (false, _) => print(&report.text(self.paint(io::stdout().is_terminal()))),
+            (false, _) => print(&text(self.paint(io::stdout().is_terminal()))),
             (true, false) => {
                 // Nothing can be done about a closed standard error.
-                let _ = io::stderr().write_all(report.text(self.paint(io::stderr().is_terminal())).as_bytes());
+                let _ = io::stderr().write_all(text(self.paint(io::stderr().is_terminal())).as_bytes());
                 Ok(())
             }
             (true, true) => Ok(()),

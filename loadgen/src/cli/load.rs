@@ -67,14 +67,17 @@ impl LoadOptions {
 
     /// For reports: options in force that stand nowhere else.
     pub(super) fn named(&self) -> Vec<(String, String)> {
-        let mut named = vec![
-            ("connections".to_owned(), self.connections.to_string()),
-            ("threads".to_owned(), self.threads.to_string()),
-            ("pipeline".to_owned(), self.pipeline.to_string()),
-            ("method".to_owned(), self.method.to_string()),
+        let fields: Vec<String> = self.fields.iter().map(ToString::to_string).collect();
+        // By name, as the JSON has them, so that a page that is drawn again is the same page.
+        let named = [
+            ("connections", self.connections.to_string()),
+            ("header", fields.join("; ")),
+            ("method", self.method.to_string()),
+            ("pipeline", self.pipeline.to_string()),
+            ("threads", self.threads.to_string()),
         ];
-        named.extend(self.fields.iter().map(|field| ("header".to_owned(), field.to_string())));
-        named
+        let named = named.into_iter().filter(|(_, value)| !value.is_empty());
+        named.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 

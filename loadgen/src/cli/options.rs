@@ -71,7 +71,7 @@ pub(super) enum Command {
     Compare,
     /// Up to which rate does a server meet an objective?
     Sweep,
-    /// Draw a run again that --out kept
+    /// Draw a run, a comparison or a sweep again that --out kept
     Report(Again),
     /// Several runs that --out kept as one: runs of several machines that began together
     Merge(Merge),

@@ -1,4 +1,4 @@
-//! Runs that were kept with `--out`: drawn again, or several as one.
+//! What was kept with `--out`: drawn again, or several runs as one.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Failure;
 use super::options::Reports;
-use crate::report::{self, Report};
+use crate::report::{self, Kept, Report};
 
 /// `slipring-load report`.
 #[derive(Debug, Args)]
@@ -32,12 +32,19 @@ pub(super) struct Merge {
 }
 
 impl Again {
-    /// The status is that of the run: whoever draws it again is told the same.
+    /// The status is that of what is kept: whoever draws it again is told the same.
     pub(super) fn perform(&self) -> Result<u8, Failure> {
         self.reports.check()?;
-        let report = load(&self.run)?;
-        self.reports.write(&report)?;
-        Ok(report.run.exit_status)
+        match report::load_any(&self.run).map_err(|error| Failure::usage(error.to_string()))? {
+            Kept::Run(report) => {
+                self.reports.write(&report)?;
+                Ok(report.run.exit_status)
+            }
+            Kept::Result(result) => {
+                self.reports.write_result(&result)?;
+                Ok(result.exit_status)
+            }
+        }
     }
 }
 

@@ -105,6 +105,9 @@ pub struct ThresholdResult {
 }
 
 impl Verdict {
+    /// Every one, the gravest last.
+    pub const ALL: [Self; 3] = [Self::Valid, Self::Suspect, Self::Invalid];
+
     /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -122,6 +125,24 @@ impl fmt::Display for Verdict {
 }
 
 impl ReasonCode {
+    /// Every one, in the order of the table.
+    pub const ALL: [Self; 14] = [
+        Self::BehindSchedule,
+        Self::GeneratorSaturated,
+        Self::RateShort,
+        Self::OwnErrors,
+        Self::FewSamples,
+        Self::Censored,
+        Self::Clamped,
+        Self::SharedCore,
+        Self::Steal,
+        Self::Throttled,
+        Self::Frequency,
+        Self::BacklogAtStart,
+        Self::ReportWriteWait,
+        Self::Interrupted,
+    ];
+
     /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
@@ -144,6 +165,16 @@ impl ReasonCode {
 }
 
 impl Note {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::ClosedLoop,
+        Self::TargetOverloaded,
+        Self::TargetErrors,
+        Self::ConnectionsShort,
+        Self::Reconnects,
+        Self::SharedCore,
+    ];
+
     /// Its name in reports.
     pub const fn name(self) -> &'static str {
         match self {

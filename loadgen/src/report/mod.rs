@@ -22,7 +22,7 @@ pub use csv::COLUMNS as CSV_COLUMNS;
 pub use distributions::{Distributions, LogError};
 pub use document::Run;
 pub use merge::{MergeError, merge};
-pub use store::{StoreError, keep, keep_result, load};
+pub use store::{Kept, KeptResult, StoreError, keep, keep_result, load, load_any};
 pub use text::Paint;
 
 use crate::record::RunRecord;

@@ -177,6 +177,9 @@ fn middle(low: f64, high: f64) -> f64 {
 }
 
 impl Stop {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Generator, Self::Disturbed, Self::Limit, Self::Interrupted];
+
     /// Its name in the JSON.
     pub const fn name(self) -> &'static str {
         match self {

@@ -85,6 +85,9 @@ fn point(steps: &[&Step]) -> Option<Point> {
 }
 
 impl Outcome {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Met, Self::Failed, Self::GeneratorShort, Self::Disturbed];
+
     /// Whether it says something about the target.
     pub const fn is_judged(self) -> bool {
         matches!(self, Self::Met | Self::Failed)

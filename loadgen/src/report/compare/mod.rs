@@ -1,9 +1,11 @@
 //! A comparison for people and for programs.
 
 mod json;
+mod restore;
 pub(super) mod text;
 
 pub use json::json;
+pub(super) use restore::Document;
 pub use text::text;
 
 /// `--html`: one page that stands alone. `command` is the command line.

@@ -13,7 +13,7 @@ pub(in crate::report) fn rfc3339(secs: u64) -> String {
 }
 
 /// The other way; `None` if it is not what [`rfc3339`] writes.
-pub(super) fn seconds(text: &str) -> Option<u64> {
+pub(in crate::report) fn seconds(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let numbers = |text: &str, by: char| -> Option<[u64; 3]> {
         let parts: Result<Vec<u64>, _> = text.split(by).map(str::parse).collect();

@@ -7,11 +7,14 @@
 mod assemble;
 mod counts;
 mod date;
+mod restore;
 mod sections;
 mod times;
 
 pub(super) use assemble::of_interval;
-pub(in crate::report) use date::rfc3339;
+pub(in crate::report) use date::{rfc3339, seconds};
+pub use restore::UnknownName;
+pub(in crate::report) use restore::{Judged, by_name, nanoseconds, restored_host};
 pub use sections::{
     Bytes, Config, ConfigOption, Connections, Environment, Errors, Generator, Host, Interval, Part, Rate, Reason,
     Requests, Stage, Target, Threshold, Tool,
@@ -166,6 +169,5 @@ impl Run {
 
 /// A verdict or a level by its name; one that nobody knows is the gravest.
 pub(in crate::report) fn verdict(name: &str) -> Verdict {
-    let known = [Verdict::Valid, Verdict::Suspect, Verdict::Invalid];
-    known.into_iter().find(|verdict| verdict.name() == name).unwrap_or(Verdict::Invalid)
+    Verdict::ALL.into_iter().find(|verdict| verdict.name() == name).unwrap_or(Verdict::Invalid)
 }

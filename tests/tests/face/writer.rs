@@ -75,7 +75,7 @@ impl Author {
                 b"/echo" => io::copy(&mut job.rfile(), wfile).map(drop),
                 _ => write(&shared, &path, wfile),
             };
-            let _ = shared.ends.send(result.as_ref().map(|()| ()).map_err(io::Error::kind));
+            let _ = shared.ends.send(result.as_ref().copied().map_err(io::Error::kind));
             result
         })
     }

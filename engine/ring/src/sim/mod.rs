@@ -20,8 +20,6 @@ mod network;
 mod ops;
 mod outside;
 mod perform;
-mod perform_files;
-mod perform_programs;
 mod programs;
 mod random;
 mod slots;

@@ -1,13 +1,13 @@
 //! Carrying out what concerns programs, their pipes, and spools.
 
-use super::kernel::Kernel;
-use super::ops::{Flying, Work};
-use super::world::World;
 use crate::buffer::Transfer;
 use crate::completion::{Completion, Outcome};
 use crate::launch::{Child, Launch};
 use crate::op::{ChildId, FileId, PipeId};
 use crate::outcome::{FileError, PipeError, SpawnError};
+use crate::sim::kernel::Kernel;
+use crate::sim::ops::{Flying, Work};
+use crate::sim::world::World;
 
 impl Kernel {
     pub(super) fn carry_out_program_work(&mut self, world: &mut World, work: Work) -> Outcome {

@@ -1,13 +1,13 @@
 //! Carrying out what concerns files and sinks.
 
-use super::buffers::POISON;
-use super::kernel::Kernel;
-use super::ops::Work;
-use super::world::World;
 use crate::buffer::Transfer;
 use crate::completion::Outcome;
 use crate::op::{FileId, Listing, RootId, SinkId};
 use crate::outcome::FileError;
+use crate::sim::buffers::POISON;
+use crate::sim::kernel::Kernel;
+use crate::sim::ops::Work;
+use crate::sim::world::World;
 
 impl Kernel {
     pub(super) fn carry_out_file_work(&mut self, world: &mut World, work: Work) -> Outcome {

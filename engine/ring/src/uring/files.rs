@@ -14,6 +14,7 @@ use std::thread;
 use io_uring::types::OpenHow;
 
 use super::errno;
+use super::setup::SetupError;
 use super::sockets::check;
 use super::wake::WakeState;
 use crate::FileReader;
@@ -52,6 +53,13 @@ impl Root {
             *self = root;
         }
     }
+}
+
+/// Opens the roots of a ring.
+pub(super) fn open_roots(paths: Vec<PathBuf>) -> Result<Vec<Root>, SetupError> {
+    let open =
+        |path: PathBuf| Root::open(path.clone()).map_err(|source| SetupError::Root { path: display(&path), source });
+    paths.into_iter().map(open).collect()
 }
 
 /// How every file is opened: never outside the root, never waiting, never a controlling terminal.
@@ -280,6 +288,6 @@ impl Drop for DirStream {
 }
 
 /// A path as text for an error.
-pub(super) fn display(path: &std::path::Path) -> String {
+fn display(path: &std::path::Path) -> String {
     String::from_utf8_lossy(path.as_os_str().as_bytes()).into_owned()
 }

@@ -1,6 +1,8 @@
 //! The ring on io_uring, Linux 6.1 and later.
 
 mod children;
+mod clock;
+mod config;
 mod errno;
 mod files;
 pub mod hosts;
@@ -20,6 +22,7 @@ mod unix;
 mod wake;
 mod workers;
 
+pub use config::UringConfig;
 pub use launcher::{Launcher, LauncherOptions};
 pub use setup::{Features, SetupError, kernel_version};
 pub use sink::Sink;
@@ -31,7 +34,6 @@ use std::ffi::CString;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,7 +42,6 @@ use slab::Slab;
 
 use crate::buffer::{BlobId, Lease, SendSlot, SlotBytes, Transfer};
 use crate::completion::{Batch, Completion};
-use crate::limits::RingLimits;
 use crate::op::{ChildId, FileId, FileStat, ListenerId, Op, Peer, Socket};
 use crate::outcome::{AcceptError, FileError, RingLost};
 use crate::time::{Deadline, Instant, Wall};
@@ -55,46 +56,6 @@ use slots::Slots;
 use sockets::{Place, RawAddress};
 use wake::WakeState;
 use workers::Home;
-
-/// What a ring is made of; roots, sinks and listeners are numbered in their order here.
-#[derive(Debug)]
-pub struct UringConfig {
-    /// Sizes.
-    pub limits: RingLimits,
-    /// Document roots, opened by [`UringRing::new`].
-    pub roots: Vec<PathBuf>,
-    /// Append-only outputs.
-    pub sinks: Vec<Sink>,
-    /// Bound sockets.
-    pub listeners: Vec<Listener>,
-    /// Congestion control of outgoing connections by name; the system's own if `None`.
-    pub congestion: Option<String>,
-    /// Who carries tasks out; rings may share a pool. Without one every task is refused.
-    pub workers: Option<Workers>,
-    /// Where spools are made: a directory on a disk. Where its file system makes no files without names, they are memory.
-    pub spools: PathBuf,
-    /// This ring's channel to the [`Launcher`]; without one no program is started.
-    pub launcher: Option<OwnedFd>,
-}
-
-/// Where spools are made unless somebody says otherwise: what outlives a reboot is no memory file system.
-const SPOOLS: &str = "/var/tmp";
-
-impl UringConfig {
-    /// A ring of these sizes with nothing to listen on, read or write.
-    pub fn new(limits: RingLimits) -> Self {
-        Self {
-            limits,
-            roots: Vec::new(),
-            sinks: Vec::new(),
-            listeners: Vec::new(),
-            congestion: None,
-            workers: None,
-            spools: SPOOLS.into(),
-            launcher: None,
-        }
-    }
-}
 
 /// [`Ring`] on one io_uring. Made and used on the same thread.
 ///
@@ -156,7 +117,7 @@ impl UringRing {
     /// [`SetupError`] says which limit, sysctl or profile stood in the way and what to do.
     pub fn new(config: UringConfig) -> Result<Self, SetupError> {
         let UringConfig { limits, roots, sinks, listeners, congestion, workers, spools, launcher } = config;
-        let roots = open_roots(roots)?;
+        let roots = files::open_roots(roots)?;
         let (ring, mut features) = setup::build(&limits)?;
         setup::check_operations(&ring)?;
         let mut queue = Queue::new(ring);
@@ -239,11 +200,8 @@ impl UringRing {
 
     #[inline]
     fn read_clocks(&mut self) {
-        let monotonic = read_clock(libc::CLOCK_MONOTONIC);
-        self.now = Instant::from_nanos(monotonic.0 * 1_000_000_000 + u64::from(monotonic.1));
-        // The coarse clock is the tick of the last 4 ms: exact enough for a Date that has whole seconds.
-        let (secs, nanos) = read_clock(libc::CLOCK_REALTIME_COARSE);
-        self.wall = Wall { secs, nanos };
+        self.now = clock::now();
+        self.wall = clock::wall();
     }
 
     fn listener_fd(&self, listener: ListenerId) -> Option<RawFd> {
@@ -398,13 +356,6 @@ impl std::fmt::Debug for UringRing {
     }
 }
 
-fn open_roots(paths: Vec<PathBuf>) -> Result<Vec<Root>, SetupError> {
-    let open = |path: PathBuf| {
-        Root::open(path.clone()).map_err(|source| SetupError::Root { path: files::display(&path), source })
-    };
-    paths.into_iter().map(open).collect()
-}
-
 /// File reads skip pinning pages where the lockable memory allows to register the transfer buffers.
 fn register_transfers(queue: &Queue, transfers: &Pool) -> bool {
     let arena = transfers.arena();
@@ -412,13 +363,4 @@ fn register_transfers(queue: &Queue, transfers: &Pool) -> bool {
     // SAFETY: the arena is a mapping that outlives the ring (field order in `UringRing`), and only the kernel and the
     // owner-checked slices of `Pool` ever touch it.
     transfers.count() > 0 && unsafe { queue.submitter.register_buffers(&[vector]).is_ok() }
-}
-
-/// Seconds and nanoseconds of a clock that always exists.
-#[inline]
-fn read_clock(clock: libc::clockid_t) -> (u64, u32) {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel fills the one `timespec` that it is given.
-    unsafe { libc::clock_gettime(clock, &raw mut time) };
-    (time.tv_sec as u64, time.tv_nsec as u32)
 }

@@ -17,12 +17,16 @@ mod client;
 mod handler;
 #[path = "simulation/pattern.rs"]
 mod pattern;
-#[path = "simulation/requests.rs"]
+#[path = "simulation/play.rs"]
+mod play;
+#[path = "simulation/requests/mod.rs"]
 mod requests;
 #[path = "simulation/rig.rs"]
 mod rig;
 #[path = "simulation/run.rs"]
 mod run;
+#[path = "simulation/sizes.rs"]
+mod sizes;
 #[path = "simulation/stories.rs"]
 mod stories;
 #[path = "simulation/suite.rs"]

@@ -7,7 +7,7 @@ use slipring_ring::sim::{FaultPlan, Outside, PeerId, SIM_LIMITS, SimConfig, SimR
 use slipring_ring::{ListenerId, RingLimits};
 
 use crate::handler::Flaw;
-use crate::run::Play;
+use crate::play::Play;
 
 /// One shard in a world where only that goes wrong which the scene wants.
 pub struct Rig<P: Play> {

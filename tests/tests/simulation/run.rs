@@ -1,21 +1,17 @@
 //! One seed: a world, a shard, its clients, and everything that is checked while they meet.
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
-use slipring::Handler;
-use slipring::conn::Rules;
-use slipring::files::{FileHandler, FileOptions};
+use slipring::files::FileHandler;
 use slipring::log::Overflow;
-use slipring::shard::{LogConfig, Message, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
-use slipring_ring::sim::{FaultPlan, Outside, Random, SIM_LIMITS, SimConfig, SimRing};
-use slipring_ring::{Instant, RingLimits, RootId, SinkId};
-use slipring_wire::limits::Limits;
+use slipring::shard::{Message, Shard};
+use slipring_ring::sim::{FaultPlan, Outside, Random, SimConfig, SimRing};
+use slipring_ring::{Instant, SinkId};
 
 use crate::client::{Client, Ending};
 use crate::handler::{Flaw, Subject};
-use crate::requests::{self, Request};
+use crate::play::Play;
+use crate::sizes::shard_config;
 use crate::tree::Tree;
 use crate::verdict::{self, Excuses, Facts};
 
@@ -32,58 +28,6 @@ pub struct Run {
     pub answers: usize,
     /// Clients that left with an excuse or by themselves.
     pub excused: usize,
-}
-
-/// What is played: a handler, what is asked of it, and how far its answers may be from the truth.
-pub trait Play: Handler {
-    /// How long an answer may be out of date.
-    const STALE: Duration;
-
-    /// What makes the handlers of one run.
-    fn factory(flaw: Flaw) -> Box<dyn FnMut() -> Self>;
-
-    /// A request; the last of a client may be one that ends the connection.
-    fn draw(random: &mut Random, last: bool) -> Request;
-
-    /// Whether it waits for nothing.
-    fn is_quiet(&self) -> bool;
-}
-
-impl Play for Subject {
-    const STALE: Duration = Duration::ZERO;
-
-    fn factory(flaw: Flaw) -> Box<dyn FnMut() -> Self> {
-        let tags = Rc::new(Cell::new(0));
-        Box::new(move || Subject::new(flaw, Rc::clone(&tags)))
-    }
-
-    fn draw(random: &mut Random, last: bool) -> Request {
-        requests::draw(random, last)
-    }
-
-    fn is_quiet(&self) -> bool {
-        Subject::is_quiet(self)
-    }
-}
-
-impl Play for FileHandler {
-    /// What is cached is looked at again after a second; a completion may wait a little in the ring.
-    const STALE: Duration = Duration::from_millis(1020);
-
-    fn factory(_: Flaw) -> Box<dyn FnMut() -> Self> {
-        // Small, so that files are streamed as well, and thrown out of the cache.
-        let options =
-            FileOptions { cache_file_bytes_max: 15_000, cache_bytes_max: 30_000, ..FileOptions::new(RootId(0)) };
-        Box::new(move || FileHandler::new(options.clone()))
-    }
-
-    fn draw(random: &mut Random, last: bool) -> Request {
-        requests::draw_of_site(random, last)
-    }
-
-    fn is_quiet(&self) -> bool {
-        true
-    }
 }
 
 /// Plays a seed: every third with the handler that serves files, the others with one that does everything else.
@@ -401,48 +345,4 @@ impl<P: Play> Scene<P> {
             excused,
         })
     }
-}
-
-/// Both logs in one sink as by default, or each in its own; room for a few lines, or for all.
-fn log_config(random: &mut Random) -> LogConfig {
-    if random.below(4) == 0 {
-        return LogConfig::off();
-    }
-    LogConfig {
-        error: random.pick(&[None, Some(SinkId(0)), Some(SinkId(1))]),
-        overflow: random.pick(&[Overflow::Drop, Overflow::Wait]),
-        buffer_bytes: random.pick(&[200, 4096, 1 << 20]),
-        ..LogConfig::to(SinkId(0))
-    }
-}
-
-fn shard_config(random: &mut Random) -> ShardConfig {
-    let connections_max = random.pick(&[4, 16, 64]);
-    let ring = RingLimits {
-        recv_buffers: random.pick(&[2, 16, 16]),
-        recv_buffer_bytes: random.pick(&[64, 1024, 4096]),
-        send_slots: random.pick(&[2, 4, 16]),
-        transfers: random.pick(&[3, 4, 8]),
-        token_slots: (connections_max + RESERVED_TOKENS) as u32,
-        ..SIM_LIMITS
-    };
-    let limits = ShardLimits { ring, connections_max, accepts_per_tick_max: 256 };
-    let heads = Limits {
-        request_line_bytes_max: requests::LINE_BYTES_MAX as u32,
-        field_line_bytes_max: requests::HEAD_BYTES_MAX as u32,
-        head_bytes_max: requests::HEAD_BYTES_MAX as u32,
-        field_count_max: requests::FIELDS_MAX as u16,
-    };
-    let rules = Rules {
-        limits: heads,
-        discard_bytes_max: requests::DISCARD_BYTES_MAX as u64,
-        turn_requests_max: random.pick(&[1, 3, 64]),
-        spool_piece_bytes: random.pick(&[50, 300, 2000, 20_000]),
-        ..Rules::COMMAND
-    };
-    let logs = log_config(random);
-    // The error log has a buffer of its own.
-    let mut limits = limits;
-    limits.ring.transfers += u32::from(logs.error == Some(SinkId(1)));
-    ShardConfig { limits, rules, logs, ..ShardConfig::new(connections_max) }
 }

@@ -1,10 +1,15 @@
 //! Requests that clients send, each with what a naive model says about its answer. Nothing here is the server's code.
 
+mod refused;
+mod site;
+
+pub use site::draw_of_site;
+
 use slipring_ring::sim::Random;
 
 use crate::handler::{BODY_BYTES_MAX, FIXED};
-use crate::pattern;
 use crate::tree::FILES;
+use refused::{broken, broken_head, failing, refused_early, too_large, torn};
 
 /// Bytes of a body that the server reads although nobody wants it.
 pub const DISCARD_BYTES_MAX: usize = 6000;
@@ -119,55 +124,6 @@ pub fn draw(random: &mut Random, last: bool) -> Request {
         22 => streamed_to_its_end(random),
         _ => broken(random),
     }
-}
-
-/// A random request of a site of files.
-pub fn draw_of_site(random: &mut Random, last: bool) -> Request {
-    match random.below(if last { 13 } else { 11 }) {
-        0..=4 => site_file(random),
-        5 => range(random),
-        6 => site_page(random),
-        7 => get(random, "/directory/inner", What::Inner),
-        8 => get(random, "/", What::Directory),
-        9 => {
-            let number = random.below(FILES.len() as u64) as usize;
-            let condition = "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT";
-            let head = format!("GET /{} HTTP/1.1\r\nHost: x\r\n{condition}\r\n\r\n", FILES[number]);
-            Request::new(head, What::NotModified(number))
-        }
-        10 => {
-            let (line, status) = random.pick(&[("SPAM /small", 501), ("POST /small", 405), ("DELETE /", 405)]);
-            Request::new(format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Page(status))
-        }
-        11 => {
-            let number = random.below(FILES.len() as u64) as usize;
-            Request::new(format!("GET /{} HTTP/1.0\r\n\r\n", FILES[number]), What::File(number)).closes()
-        }
-        _ => broken_head(random),
-    }
-}
-
-fn site_file(random: &mut Random) -> Request {
-    let number = random.below(FILES.len() as u64) as usize;
-    get(random, &format!("/{}", FILES[number]), What::File(number))
-}
-
-fn site_page(random: &mut Random) -> Request {
-    match random.below(4) {
-        0 => get(random, "/nothing", What::Missing),
-        1 => get(random, "/%2e%2e/secret", What::Page(400)),
-        2 => get(random, "/directory/../../secret", What::Page(400)),
-        _ => get(random, "/directory", What::Moved),
-    }
-}
-
-fn range(random: &mut Random) -> Request {
-    let number = random.below(FILES.len() as u64) as usize;
-    let first = random.pick(&[0, 7, 1000, 30_000]);
-    let most = random.pick(&[1, 100, 20_000]);
-    let last = first + random.below(most) as usize;
-    let head = format!("GET /{} HTTP/1.1\r\nHost: x\r\nRange: bytes={first}-{last}\r\n\r\n", FILES[number]);
-    Request::new(head, What::Range(number, first, last))
 }
 
 impl Request {
@@ -304,20 +260,6 @@ fn streamed_to_its_end(random: &mut Random) -> Request {
     request
 }
 
-/// A reader that fails on its way.
-fn torn(random: &mut Random) -> Request {
-    let len = length(random, 60_000);
-    let path = random.pick(&["failing-stream", "falling-stream", "short-stream", "failing-writer", "falling-writer"]);
-    let mut request = Request::new(format!("GET /{path}/{len} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Torn(len));
-    if random.below(2) == 0 {
-        // No chunks: only a reset tells that it is torn.
-        request = Request::new(format!("GET /{path}/{len} HTTP/1.0\r\n\r\n"), What::Torn(len)).closes();
-    }
-    request.want.streamed = path != "short-stream";
-    request.want.worked = path.ends_with("writer");
-    request
-}
-
 /// A worker makes the answer.
 fn worked(random: &mut Random) -> Request {
     let way = random.below(4);
@@ -398,95 +340,4 @@ fn closing(random: &mut Random) -> Request {
         _ => "GET   /fixed   HTTP/1.1\r\nHost: x\r\n\r\n",
     };
     Request::new(head, What::Bytes(200, FIXED.to_vec())).closes()
-}
-
-/// The handler fails: 500, and the end.
-fn failing(random: &mut Random) -> Request {
-    let path = random.pick(&["panic", "late-panic", "lie", "twice", "falling-job"]);
-    let mut request = Request::new(format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Page(500)).closes();
-    request.want.worked = path == "falling-job";
-    request
-}
-
-/// Answered before the body came.
-fn refused_early(random: &mut Random) -> Request {
-    let length = BODY_BYTES_MAX + 1;
-    let mut request = match random.below(4) {
-        0 => {
-            let head = format!("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
-            Request::new(head, What::Page(413)).closes().early()
-        }
-        1 => {
-            let head =
-                format!("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n");
-            Request { waits: true, ..Request::new(head, What::Page(413)).closes().early() }
-        }
-        2 => {
-            let head = "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nContent-Length: 9\r\n\r\n";
-            Request { waits: true, ..Request::new(head, What::Page(417)).closes().early() }
-        }
-        _ => {
-            let head = "PUT /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n";
-            let mut request = Request { waits: true, ..Request::new(head, What::Page(405)).early() };
-            request.want.end = End::Either;
-            request
-        }
-    };
-    request.body = vec![b'b'; if request.want.end == End::Either { 9 } else { random.between(1, 9) as usize }];
-    request
-}
-
-fn too_large(random: &mut Random) -> Request {
-    match random.below(3) {
-        0 => {
-            let path = "a".repeat(LINE_BYTES_MAX);
-            Request::new(format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n"), What::Page(414)).closes().early()
-        }
-        1 => {
-            let fields = "X-Field: value\r\n".repeat(FIELDS_MAX);
-            Request::new(format!("GET /fixed HTTP/1.1\r\nHost: x\r\n{fields}\r\n"), What::Page(431)).closes().early()
-        }
-        _ => {
-            let field = format!("X-Field: {}\r\n", "v".repeat(HEAD_BYTES_MAX / 4));
-            let head = format!("GET /fixed HTTP/1.1\r\nHost: x\r\n{}\r\n", field.repeat(4));
-            Request::new(head, What::Page(431)).closes().early()
-        }
-    }
-}
-
-/// A head that is none.
-fn broken_head(random: &mut Random) -> Request {
-    let (head, status) = random.pick(&[
-        ("GET /fixed HTTP/1.1\r\n\r\n", 400),
-        ("GET /fixed HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
-        ("GET /fixed HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
-        ("GET /fixed HTTP/1.1\r\nHost : x\r\n\r\n", 400),
-        ("GET /fixed HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n", 400),
-        ("GET /fixed HTTP/9.9\r\nHost: x\r\n\r\n", 505),
-        ("GET /fixed HTTP/1.1 extra words\r\nHost: x\r\n\r\n", 400),
-    ]);
-    Request::new(head, What::Page(status)).closes().early()
-}
-
-/// What is no request: refused, wherever its end may be.
-fn broken(random: &mut Random) -> Request {
-    const CHUNKED: &str = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
-    let (head, body, status) = random.pick(&[
-        ("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", "", 400),
-        ("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "0\r\n\r\n", 400),
-        ("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\n", "abc", 400),
-        ("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "abc", 501),
-        (CHUNKED, "5\r\nhello7\r\n", 400),
-        (CHUNKED, "0x5\r\nhello\r\n0\r\n\r\n", 400),
-        (CHUNKED, "5\nhello\n0\n\n", 400),
-        (CHUNKED, "fffffffffffffffff\r\n", 400),
-        ("\x16\x03\x01\x02\x00\x01\x00\x01\u{7c}", "", 0),
-    ]);
-    let what = if status == 0 { What::Nothing } else { What::Page(status) };
-    let mut request = Request::new(head, what).closes().early();
-    request.body = body.as_bytes().to_vec();
-    if random.below(4) == 0 {
-        request.body.extend(pattern::body(random.between(1, 500) as usize));
-    }
-    request
 }

@@ -31,7 +31,7 @@ mod mixed;
 mod names;
 #[path = "process/nginx.rs"]
 mod nginx;
-#[path = "process/paths.rs"]
+#[path = "process/paths/mod.rs"]
 mod paths;
 #[path = "process/rfc.rs"]
 mod rfc;

@@ -81,6 +81,8 @@ on_every_ring! {
     sending::a_rewound_slot_is_sent_again,
     sending::a_released_blob_is_still_sent,
     sending::a_stream_does_not_wait,
+    sending::a_half_closed_peer_is_waited_for,
+    sending::a_send_without_room_is_cancelled_at_any_time,
     sockets::an_accept_stays_armed,
     sockets::a_cancelled_operation_ends,
     sockets::a_cancel_finds_only_its_target,

@@ -1,6 +1,7 @@
 //! Sends, their parts, and streams that do not wait.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use slipring_ring::{BlobId, Op, OpKind, Outcome, Ring, SendError, Socket};
 
@@ -128,6 +129,65 @@ pub fn a_stream_does_not_wait<W: World>() {
     });
     rig.close(socket);
     rig.finish();
+}
+
+/// A peer that has ended its sending and does not read is waited for like any other. io_uring's own poll ends for that at
+/// once, so a stream to such a peer took a whole core.
+pub fn a_half_closed_peer_is_waited_for<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let (mut peer, socket) = rig.connected();
+    rig.world.shutdown(&mut peer);
+    fill_up(&mut rig, socket, |rig, streamed| {
+        let poll = rig.submit(OpKind::Poll, 7, Op::Poll { socket });
+        let slot = rig.filled(&pattern(12_000));
+        let send = rig.submit(OpKind::Send, 8, Op::Send { socket, slot });
+        (0..5).for_each(|_| rig.assert_silent());
+        rig.world.recv(&mut peer, streamed);
+        assert!(matches!(rig.outcome_of(poll), Outcome::Ready(Ok(()))));
+        let Outcome::Sent(result, slot) = rig.outcome_of(send) else { panic!("a send") };
+        assert!(result.is_ok_and(|sent| sent > 0));
+        let sent = 12_000 - slot.unsent();
+        rig.ring().return_slot(slot);
+        assert!(rig.world.recv(&mut peer, sent) == pattern(12_000)[..sent]);
+    });
+    fill_up(&mut rig, socket, |rig, _| {
+        let poll = rig.submit(OpKind::Poll, 7, Op::Poll { socket });
+        let slot = rig.filled(&pattern(12_000));
+        let send = rig.submit(OpKind::Send, 8, Op::Send { socket, slot });
+        (0..5).for_each(|_| rig.assert_silent());
+        assert!(rig.cancel(poll) && rig.cancel(send));
+        assert!(matches!(rig.outcome_of(poll), Outcome::Ready(Err(SendError::Cancelled))));
+        let Outcome::Sent(result, slot) = rig.outcome_of(send) else { panic!("a send") };
+        assert_eq!((result, slot.unsent()), (Err(SendError::Cancelled), 12_000));
+        rig.ring().return_slot(slot);
+    });
+    rig.close(socket);
+    rig.finish();
+}
+
+/// A send that is cancelled as it finds no room ends, whatever it was doing.
+pub fn a_send_without_room_is_cancelled_at_any_time<W: World>() {
+    for ticks in 0..6 {
+        for ended in [false, true] {
+            let mut rig = Rig::<W>::new();
+            let (mut peer, socket) = rig.connected();
+            if ended {
+                rig.world.shutdown(&mut peer);
+            }
+            fill_up(&mut rig, socket, |rig, _| {
+                let slot = rig.filled(&pattern(12_000));
+                let send = rig.submit(OpKind::Send, 7, Op::Send { socket, slot });
+                (0..ticks).for_each(|_| rig.wait(Duration::ZERO));
+                // It may be between two tries; its end comes all the same.
+                rig.cancel(send);
+                let Outcome::Sent(result, slot) = rig.outcome_of(send) else { panic!("a send") };
+                assert_eq!(result, Err(SendError::Cancelled));
+                rig.ring().return_slot(slot);
+            });
+            rig.close(socket);
+            rig.finish();
+        }
+    }
 }
 
 /// Streams until the socket is full, then runs `then` with how many bytes are in it.

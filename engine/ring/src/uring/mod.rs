@@ -13,6 +13,7 @@ pub mod process;
 mod provided;
 mod queue;
 mod reap;
+mod room;
 mod setup;
 mod sink;
 mod slots;
@@ -52,6 +53,7 @@ use files::{Lister, OpenPath, Root};
 use memory::Pool;
 use provided::ProvidedBuffers;
 use queue::{Gather, Queue};
+use room::Poll;
 use slots::Slots;
 use sockets::{Place, RawAddress};
 use wake::WakeState;
@@ -70,6 +72,7 @@ pub struct UringRing {
     /// Opens that wait for one of the places above.
     opens_waiting: VecDeque<(OpToken, u16, Vec<u8>)>,
     connects: Slab<Box<Connecting>>,
+    polls: Slab<Poll>,
     /// Per token slot: what its operations in flight hold, by kind.
     holds: Vec<Holds>,
     listeners: Vec<Option<Listener>>,
@@ -94,12 +97,13 @@ pub struct UringRing {
 }
 
 /// Indices plus one of what a token slot's operations hold; 0 is nothing. Arrays, so that a large table is zero pages.
-type Holds = [u32; 5];
+type Holds = [u32; 6];
 const HOLDS_SLOT: usize = 0;
 const HOLDS_TRANSFER: usize = 1;
 const HOLDS_OPEN: usize = 2;
 const HOLDS_CONNECT: usize = 3;
 const HOLDS_CHILD: usize = 4;
+const HOLDS_POLL: usize = 5;
 
 /// A connect in flight; its address stands still.
 struct Connecting {
@@ -140,7 +144,8 @@ impl UringRing {
             opens_free: (0..limits.opens).rev().collect(),
             opens_waiting: VecDeque::new(),
             connects: Slab::new(),
-            holds: vec![[0; 5]; limits.token_slots as usize],
+            polls: Slab::new(),
+            holds: vec![[0; 6]; limits.token_slots as usize],
             listeners: listeners.into_iter().map(Some).collect(),
             roots,
             sinks,

@@ -6,7 +6,7 @@ use io_uring::cqueue;
 
 use super::children::LISTENING;
 use super::memory::Owner;
-use super::{HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno, files};
+use super::{HOLDS_CONNECT, HOLDS_OPEN, HOLDS_POLL, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno, files};
 use crate::buffer::{Lease, Transfer};
 use crate::completion::{Batch, Completion, Outcome};
 use crate::op::{FileId, Socket};
@@ -38,13 +38,13 @@ impl UringRing {
         let (result, flags) = (entry.result(), entry.flags());
         let outcome = match token.kind() {
             OpKind::Recv => self.received(result, flags),
-            OpKind::Send => self.sent(token, result),
+            OpKind::Send => return self.sent(token, result, cqueue::more(flags)),
             OpKind::Accept => Outcome::Accepted(number(result).map(Socket).map_err(errno::accept)),
             OpKind::Stream => {
                 let transfer = self.landed(token);
                 Outcome::Streamed(number(result).map_err(errno::send), transfer)
             }
-            OpKind::Poll => Outcome::Ready(number(result).map(drop).map_err(errno::send)),
+            OpKind::Poll => return self.polled(token, result, cqueue::more(flags)),
             OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::ClosePipe => Outcome::Done,
             // A send that ended short says how far it came: the connection failed behind that.
             OpKind::Post => {
@@ -103,11 +103,51 @@ impl UringRing {
         }
     }
 
+    /// A send ended, found no room, or waits for it.
     #[inline]
-    fn sent(&mut self, token: OpToken, result: i32) -> Outcome {
-        let index = self.released(token, HOLDS_SLOT);
+    fn sent(&mut self, token: OpToken, result: i32, more: bool) -> Option<Completion> {
+        let held = self.holds[token.slot() as usize][HOLDS_SLOT];
+        let index = held.checked_sub(1).expect("a send in flight holds its slot");
+        let is_tried = self.slots.departed(index).wait.is_trying();
+        let result = if is_tried && result != -libc::EAGAIN {
+            result
+        } else {
+            self.await_send_room(token, index, result, more)?
+        };
+        self.released(token, HOLDS_SLOT);
         let slot = self.slots.landed(index, result.max(0) as u32);
-        Outcome::Sent(number(result).map_err(errno::send), slot)
+        let outcome = Outcome::Sent(number(result).map_err(errno::send), slot);
+        Some(Completion { token, outcome, more: false })
+    }
+
+    /// A send has no room: what it ends with, if it does.
+    #[cold]
+    fn await_send_room(&mut self, token: OpToken, index: u32, result: i32, more: bool) -> Option<i32> {
+        let departed = self.slots.departed(index);
+        let (socket, wait) = (departed.socket, &mut departed.wait);
+        let step = if wait.is_trying() { wait.begin() } else { wait.step(result, more) };
+        match self.pursue(token, socket, step)? {
+            0 => {
+                self.send_again(token, index);
+                None
+            }
+            errno => Some(-errno),
+        }
+    }
+
+    /// A poll of a socket ended, or goes on.
+    fn polled(&mut self, token: OpToken, result: i32, more: bool) -> Option<Completion> {
+        let held = self.holds[token.slot() as usize][HOLDS_POLL];
+        let index = held.checked_sub(1).expect("a poll in flight is known");
+        let poll = &mut self.polls[index as usize];
+        let (step, socket) = (poll.wait.step(result, more), poll.socket);
+        let ready = match self.pursue(token, socket, step)? {
+            0 => Ok(()),
+            errno => Err(errno::send(errno)),
+        };
+        self.released(token, HOLDS_POLL);
+        self.polls.remove(index as usize);
+        Some(Completion { token, outcome: Outcome::Ready(ready), more: false })
     }
 
     /// The transfer buffer of a finished operation, ours again.

@@ -3,14 +3,17 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::os::fd::RawFd;
 use std::ptr;
 use std::sync::Arc;
 
 use slab::Slab;
 
 use super::memory::{Owner, Pool};
+use super::room::Wait;
 use crate::buffer::{BlobId, SendSlot};
 use crate::limits::SEND_PARTS_MAX;
+use crate::token::OpToken;
 
 /// One part of a send.
 #[derive(Clone, Copy)]
@@ -48,12 +51,21 @@ pub(super) enum Outgoing {
     Message(*const libc::msghdr),
 }
 
+/// A slot that is being sent.
+pub(super) struct Departed {
+    handle: SendSlot,
+    pub(super) token: OpToken,
+    pub(super) socket: RawFd,
+    /// For room in the socket.
+    pub(super) wait: Wait,
+}
+
 /// All send slots and blobs of a ring.
 pub(super) struct Slots {
     pool: Pool,
     parts: Box<[Parts]>,
-    /// Handles of slots in flight, by slot index.
-    flying: Box<[Option<SendSlot>]>,
+    /// What is in flight, by slot index.
+    flying: Box<[Option<Departed>]>,
     blobs: Slab<Blob>,
     blobs_max: usize,
     blob_bytes: u64,
@@ -160,29 +172,46 @@ impl Slots {
 
     /// Gives a slot to the kernel. The pointer stays good until `landed`.
     #[inline]
-    pub(super) fn depart(&mut self, slot: SendSlot) -> Outgoing {
-        let index = slot.index();
-        assert!(slot.unsent() > 0, "a send of nothing never completes usefully");
+    pub(super) fn depart(&mut self, handle: SendSlot, token: OpToken, socket: RawFd) -> Outgoing {
+        let index = handle.index();
+        assert!(handle.unsent() > 0, "a send of nothing never completes usefully");
         self.pool.change(index, Owner::Ours, Owner::Kernel);
-        let outgoing = if self.parts[index as usize].count == 0 {
-            let start = self.pool.address(index).wrapping_add(slot.sent as usize);
-            Outgoing::Bytes(start, slot.len - slot.sent)
-        } else {
-            self.gather(&slot)
-        };
-        self.flying[index as usize] = Some(slot);
+        let outgoing = self.outgoing(index, handle.len, handle.sent);
+        self.flying[index as usize] = Some(Departed { handle, token, socket, wait: Wait::TRYING });
         outgoing
     }
 
-    fn gather(&mut self, slot: &SendSlot) -> Outgoing {
-        let parts = &mut self.parts[slot.index() as usize];
-        parts.seal(slot.len);
-        let mut skip = slot.sent as usize;
+    /// What is handed to the kernel once more for a slot in flight, none of which was sent.
+    pub(super) fn again(&mut self, index: u32) -> Outgoing {
+        let handle = &self.departed(index).handle;
+        let (len, sent) = (handle.len, handle.sent);
+        self.outgoing(index, len, sent)
+    }
+
+    /// A slot in flight.
+    #[inline]
+    pub(super) fn departed(&mut self, index: u32) -> &mut Departed {
+        self.flying[index as usize].as_mut().expect("a slot in flight has its handle here")
+    }
+
+    #[inline]
+    fn outgoing(&mut self, index: u32, len: u32, sent: u32) -> Outgoing {
+        if self.parts[index as usize].count == 0 {
+            Outgoing::Bytes(self.pool.address(index).wrapping_add(sent as usize), len - sent)
+        } else {
+            self.gather(index, len, sent)
+        }
+    }
+
+    fn gather(&mut self, index: u32, len: u32, sent: u32) -> Outgoing {
+        let parts = &mut self.parts[index as usize];
+        parts.seal(len);
+        let mut skip = sent as usize;
         let mut used = 0;
         for part in &parts.list[..parts.count] {
             let (base, len) = match *part {
                 Part::Slot { start, end } => {
-                    (self.pool.address(slot.index()).wrapping_add(start as usize), (end - start) as usize)
+                    (self.pool.address(index).wrapping_add(start as usize), (end - start) as usize)
                 }
                 Part::Blob { blob, start, end } => {
                     let bytes = &self.blobs[blob.0 as usize].bytes[start as usize..end as usize];
@@ -206,7 +235,8 @@ impl Slots {
     #[inline]
     pub(super) fn landed(&mut self, index: u32, sent: u32) -> SendSlot {
         self.pool.change(index, Owner::Kernel, Owner::Ours);
-        let mut slot = self.flying[index as usize].take().expect("a slot in flight has its handle here");
+        let departed = self.flying[index as usize].take().expect("a slot in flight has its handle here");
+        let mut slot = departed.handle;
         slot.sent += sent;
         slot
     }
@@ -215,8 +245,8 @@ impl Slots {
 impl Drop for Slots {
     fn drop(&mut self) {
         // What was in flight when the ring closed comes back to nobody.
-        for slot in self.flying.iter_mut().filter_map(Option::take) {
-            slot.into_index();
+        for departed in self.flying.iter_mut().filter_map(Option::take) {
+            departed.handle.into_index();
         }
     }
 }

@@ -9,10 +9,11 @@ use io_uring::types::Fd;
 use super::files::{Lister, SPOOL_FLAGS};
 use super::memory::Owner;
 use super::provided::GROUP;
+use super::room::{Poll, Step, Wait};
 use super::slots::Outgoing;
 use super::sockets::{self, RawAddress};
 use super::unix;
-use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
+use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_POLL, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
 use crate::buffer::{BlobId, SendSlot, Transfer};
 use crate::completion::{Completion, Outcome};
 use crate::limits::DISCARD_BYTES_MAX;
@@ -32,8 +33,10 @@ impl UringRing {
             Op::Accept { listener } => self.accept(token, listener),
             Op::Stream { socket, transfer, start, end } => self.stream(token, socket, transfer, start..end),
             Op::Poll { socket } => {
-                // An unsigned 16-bit mask in the kernel; the constant is a signed one in C.
-                self.push(token, opcode::PollAdd::new(fd(socket), libc::POLLOUT as u32).build());
+                let socket = socket.0 as RawFd;
+                let index = self.polls.insert(Poll { token, socket, wait: Wait::POLLING }) as u32;
+                self.hold(token, HOLDS_POLL, index);
+                self.pursue(token, socket, Step::Poll);
             }
             Op::Shutdown { socket } => self.push(token, opcode::Shutdown::new(fd(socket), libc::SHUT_WR).build()),
             Op::Close { socket } => self.push(token, opcode::Close::new(fd(socket)).build()),
@@ -44,6 +47,10 @@ impl UringRing {
             Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
             Op::Cancel { target } if target.kind() == OpKind::Run => self.cancel_task(token, target),
             Op::Cancel { target } if target.kind() == OpKind::AwaitExit => self.cancel_await(token, target),
+            Op::Cancel { target } if self.give_up_wait(target) => {
+                self.cancel_unheard(target);
+                self.ready.push_back(Completion { token, outcome: Outcome::Cancelled(true), more: false });
+            }
             Op::Cancel { target } => self.push(token, opcode::AsyncCancel::new(target.to_bits()).build()),
             Op::Open { root, path } => self.open(token, root, path),
             Op::Read { file, offset, len, transfer } => self.read(token, file, offset, len, transfer),
@@ -105,13 +112,35 @@ impl UringRing {
     #[inline]
     fn send(&mut self, token: OpToken, socket: Socket, slot: SendSlot) {
         self.hold(token, HOLDS_SLOT, slot.index());
-        let entry = match self.slots.depart(slot) {
-            Outgoing::Bytes(start, len) => opcode::Send::new(fd(socket), start, len).flags(libc::MSG_NOSIGNAL).build(),
-            Outgoing::Message(message) => {
-                opcode::SendMsg::new(fd(socket), message).flags(libc::MSG_NOSIGNAL as u32).build()
+        let outgoing = self.slots.depart(slot, token, socket.0 as RawFd);
+        self.push(token, send(fd(socket), &outgoing));
+    }
+
+    /// Tries a send again that found no room.
+    pub(super) fn send_again(&mut self, token: OpToken, index: u32) {
+        let socket = self.slots.departed(index).socket;
+        let outgoing = self.slots.again(index);
+        self.push(token, send(Fd(socket), &outgoing));
+    }
+
+    /// Tells what may wait for room that it is to end; whether it was there. It may be between two operations just now.
+    fn give_up_wait(&mut self, target: OpToken) -> bool {
+        let holds = &self.holds[target.slot() as usize];
+        let (waiting, wait) = match target.kind() {
+            OpKind::Send if holds[HOLDS_SLOT] > 0 => {
+                let departed = self.slots.departed(holds[HOLDS_SLOT] - 1);
+                (departed.token, &mut departed.wait)
             }
+            OpKind::Poll if holds[HOLDS_POLL] > 0 => {
+                let poll = &mut self.polls[holds[HOLDS_POLL] as usize - 1];
+                (poll.token, &mut poll.wait)
+            }
+            _ => return false,
         };
-        self.push(token, entry);
+        if waiting == target {
+            wait.cancel();
+        }
+        waiting == target
     }
 
     /// MSG_WAITALL lets the kernel go on behind a short send, so a success is all of it, which needs no completion. What
@@ -261,6 +290,16 @@ impl UringRing {
 #[inline]
 fn fd(socket: Socket) -> Fd {
     Fd(socket.0 as RawFd)
+}
+
+/// No send waits in the kernel (see `room`).
+#[inline]
+fn send(socket: Fd, outgoing: &Outgoing) -> Entry {
+    const FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    match *outgoing {
+        Outgoing::Bytes(start, len) => opcode::Send::new(socket, start, len).flags(FLAGS).build(),
+        Outgoing::Message(message) => opcode::SendMsg::new(socket, message).flags(FLAGS as u32).build(),
+    }
 }
 
 #[inline]

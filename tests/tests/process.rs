@@ -33,6 +33,8 @@ mod names;
 mod nginx;
 #[path = "process/paths/mod.rs"]
 mod paths;
+#[path = "process/quiet.rs"]
+mod quiet;
 #[path = "process/rfc.rs"]
 mod rfc;
 #[path = "process/rfc_rows.rs"]

@@ -11,14 +11,22 @@ mod added;
 mod cgi;
 #[path = "process/client.rs"]
 mod client;
+#[path = "process/crowded.rs"]
+mod crowded;
+#[path = "process/drains.rs"]
+mod drains;
 #[path = "process/examples.rs"]
 mod examples;
 #[path = "process/faults.rs"]
 mod faults;
 #[path = "process/files.rs"]
 mod files;
+#[path = "process/full_disk.rs"]
+mod full_disk;
 #[path = "process/harness.rs"]
 mod harness;
+#[path = "process/leaving.rs"]
+mod leaving;
 #[path = "process/life.rs"]
 mod life;
 #[path = "process/logs.rs"]
@@ -31,6 +39,8 @@ mod mixed;
 mod names;
 #[path = "process/nginx.rs"]
 mod nginx;
+#[path = "process/odd_roots.rs"]
+mod odd_roots;
 #[path = "process/paths/mod.rs"]
 mod paths;
 #[path = "process/quiet.rs"]
@@ -43,5 +53,7 @@ mod rfc_rows;
 mod slow;
 #[path = "process/smuggling.rs"]
 mod smuggling;
+#[path = "process/suspended.rs"]
+mod suspended;
 #[path = "process/tree.rs"]
 mod tree;

@@ -4,10 +4,9 @@
 //! sleepers keep as many requests of a second each in the pool. What is compared is the 99th percentile of the *same
 //! round*.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -16,10 +15,12 @@ use std::time::Duration;
 use clap::Args;
 use core_affinity::CoreId;
 use slipring_load::plan::{Plan, Target};
-use slipring_load::{cli, drive, machine};
+use slipring_load::{cli, drive};
 use thiserror::Error;
 
-use crate::cost::stats::{Verdict, estimate};
+use crate::facts;
+use crate::server::{self, Server};
+use crate::stats::{estimate, median};
 
 /// How `jobs` is called.
 #[derive(Args, Debug)]
@@ -83,7 +84,7 @@ type Sample = [f64; QUANTILES.len()];
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<(), JobsError> {
     let stop = cli::stop_on_signals();
-    let server = Server::start(options.server_core)?;
+    let server = start(options.server_core)?;
     let mut rounds: Vec<[Sample; 2]> = Vec::new();
     for _ in 0..options.rounds {
         let alone = measure(options, &server, &stop)?;
@@ -110,7 +111,7 @@ fn measure(options: &Options, server: &Server, stop: &AtomicBool) -> Result<Samp
         warmup: WARMUP,
         duration: Duration::from_secs_f64(options.seconds),
         cores: vec![usize::from(options.load_core)],
-        target_pid: Some(server.child.id()),
+        target_pid: Some(server.pid()),
         ..Plan::new(target)
     };
     let run = drive::run(&plan, &[address], stop)?;
@@ -123,27 +124,19 @@ fn measure(options: &Options, server: &Server, stop: &AtomicBool) -> Result<Samp
 }
 
 fn print(options: &Options, rounds: &[[Sample; 2]]) {
-    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
-    println!("kernel {}, {}", or_unknown(machine::kernel()), or_unknown(machine::cpu_model()));
+    println!("{}", facts::kernel_and_cpu());
     println!(
         "{} connections ask at once, {} requests sleep one second each; server on core {}, load on core {}, {} interleaved \
          rounds of {} s; medians",
         options.connections, options.sleepers, options.server_core, options.load_core, options.rounds, options.seconds
     );
     for (place, (name, _)) in QUANTILES.into_iter().enumerate() {
-        let of = |arm: usize| {
-            let values: Vec<f64> = rounds.iter().map(|round| round[arm][place]).collect();
-            estimate(&values).map_or(f64::NAN, |estimate| estimate.median)
-        };
+        let of = |arm: usize| median(rounds.iter().map(|round| round[arm][place]));
         println!("  {name:6} alone {:>8.1} us   beside the sleepers {:>8.1} us", of(0), of(1));
     }
     let ratios: Vec<f64> = rounds.iter().map(|[alone, beside]| beside[COMPARED] / alone[COMPARED]).collect();
     let Some(found) = estimate(&ratios) else { return };
-    let word = match found.verdict(RATIO_MAX) {
-        Verdict::Met => "met",
-        Verdict::Missed => "missed",
-        Verdict::Open => "open",
-    };
+    let word = found.verdict(RATIO_MAX).name();
     println!(
         "  p99 beside / alone {:.2} ({:.2} to {:.2}, {:.1}% coverage) {word} (at most {RATIO_MAX})",
         found.median,
@@ -191,42 +184,13 @@ impl Sleepers {
     }
 }
 
-/// A running server. Dropping it ends it.
-struct Server {
-    address: SocketAddr,
-    child: Child,
-    /// Kept open, or the server's next line would fail.
-    _output: BufReader<ChildStdout>,
-}
-
-impl Server {
-    /// The example, on one core: it has as many shards as it may use cores, and what this thread is pinned to it inherits.
-    fn start(core: u16) -> Result<Self, JobsError> {
-        let program = std::env::current_exe()?.with_file_name("examples").join("blocking");
-        let starting = thread::spawn(move || spawn_on(&program, core));
-        let mut child = starting
-            .join()
-            .map_err(|_| JobsError::NotStarted("a thread fell".to_owned()))?
-            .map_err(|error| JobsError::NotStarted(error.to_string()))?;
-        let stdout = child.stdout.take().ok_or_else(|| JobsError::NotStarted("it has no output".to_owned()))?;
-        let mut output = BufReader::new(stdout);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        let port = line.split(" port ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        let port = port.ok_or_else(|| JobsError::NotStarted(format!("it printed {line:?} instead of its port")))?;
-        Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child, _output: output })
-    }
-}
-
-fn spawn_on(program: &PathBuf, core: u16) -> io::Result<Child> {
-    core_affinity::set_for_current(CoreId { id: usize::from(core) });
-    Command::new(program).arg("127.0.0.1:0").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It is gone already, or cannot be helped.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The example, on one core: it has as many shards as it may use cores, and what this thread is pinned to it inherits.
+fn start(core: u16) -> Result<Server, JobsError> {
+    let program = server::beside_us("examples")?.join("blocking");
+    let starting = thread::spawn(move || {
+        core_affinity::set_for_current(CoreId { id: usize::from(core) });
+        Server::start(Command::new(program).arg("127.0.0.1:0").stdin(Stdio::null()))
+    });
+    let started = starting.join().map_err(|_| JobsError::NotStarted("a thread fell".to_owned()))?;
+    started.map_err(|error| JobsError::NotStarted(error.to_string()))
 }

@@ -6,20 +6,19 @@
 //! of what a server costs.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, IsTerminal as _};
-use std::net::SocketAddr;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use slipring_load::plan::{Plan, Request, Target};
-use slipring_load::{cli, drive, machine};
-use tempfile::TempDir;
+use slipring_load::{cli, drive};
 use thiserror::Error;
 
-use crate::cost::stats::{Verdict, estimate};
+use crate::facts;
+use crate::server::{self, Server};
+use crate::stats::{Verdict, estimate, median};
 
 /// How `logging` is called.
 #[derive(Args, Debug)]
@@ -99,10 +98,14 @@ pub(crate) fn run(options: &Options) -> Result<(), LoggingError> {
     fs::write(files.path().join("root/13.txt"), "Hello, World!")?;
     let log = files.path().join("access.log");
     let on = [log.display().to_string(), options.format.clone()];
+    let start = |flags: &[&str]| {
+        let started = server::slipring(options.server_core, &files.path().join("root"), flags);
+        started.map_err(|error| LoggingError::NotStarted(error.to_string()))
+    };
     let servers = [
-        Server::start(options, &files, &["--access-log", "off"])?,
-        Server::start(options, &files, &["--access-log", &on[0], "--log-format", &on[1]])?,
-        Server::start(options, &files, &["--access-log", "off"])?,
+        start(&["--access-log", "off"])?,
+        start(&["--access-log", &on[0], "--log-format", &on[1]])?,
+        start(&["--access-log", "off"])?,
     ];
     let mut rounds: [Vec<[Sample; ARMS.len()]>; DEPTHS.len()] = Default::default();
     for round in 0..options.rounds {
@@ -156,7 +159,7 @@ fn measure(
         warmup: WARMUP,
         duration: Duration::from_secs_f64(options.seconds),
         cores: vec![usize::from(options.load_core)],
-        target_pid: Some(server.child.id()),
+        target_pid: Some(server.pid()),
         ..Plan::new(target)
     };
     let run = drive::run(&plan, &[address], stop)?;
@@ -168,17 +171,13 @@ fn measure(
 }
 
 fn print(options: &Options, rounds: &[Vec<[Sample; ARMS.len()]>; DEPTHS.len()]) {
-    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
-    println!("kernel {}, {}", or_unknown(machine::kernel()), or_unknown(machine::cpu_model()));
+    println!("{}", facts::kernel_and_cpu());
     println!(
         "format {}, {} connections, server on core {}, load on core {}, {} interleaved rounds of {} s; medians",
         options.format, options.connections, options.server_core, options.load_core, options.rounds, options.seconds
     );
     for (place, pipeline) in DEPTHS.into_iter().enumerate() {
-        let of = |arm: usize, what: fn(&Sample) -> f64| -> f64 {
-            let values: Vec<f64> = rounds[place].iter().map(|round| what(&round[arm])).collect();
-            estimate(&values).map_or(f64::NAN, |estimate| estimate.median)
-        };
+        let of = |arm: usize, what: fn(&Sample) -> f64| median(rounds[place].iter().map(|round| what(&round[arm])));
         println!("\npipeline {pipeline}");
         for (arm, name) in ARMS.into_iter().enumerate() {
             let (rate, us) = (of(arm, |sample| sample.rate), of(arm, |sample| sample.server_us));
@@ -205,51 +204,8 @@ fn ratio(name: &str, rounds: &[[Sample; ARMS.len()]], of: impl Fn(&[Sample; ARMS
     if name.ends_with("on / off") && name.starts_with("requests") {
         // The bound is one from below: the reciprocal has it from above.
         let cost = estimate(&ratios.iter().map(|ratio| 1.0 / ratio).collect::<Vec<_>>());
-        let word = match cost.map(|cost| cost.verdict(1.0 / RATE_MIN)) {
-            Some(Verdict::Met) => "met",
-            Some(Verdict::Missed) => "missed",
-            _ => "open",
-        };
+        let word = cost.map_or(Verdict::Open, |cost| cost.verdict(1.0 / RATE_MIN)).name();
         print!(" {word} (at least {RATE_MIN})");
     }
     println!();
-}
-
-/// A running server. Dropping it ends it.
-struct Server {
-    address: SocketAddr,
-    child: Child,
-    /// Kept open, or the server's next line would fail.
-    _output: BufReader<ChildStdout>,
-}
-
-impl Server {
-    /// Slipring on one shard, with these flags of its log.
-    fn start(options: &Options, files: &TempDir, flags: &[&str]) -> Result<Self, LoggingError> {
-        let program = std::env::current_exe()?.with_file_name("slipring");
-        let mut child = Command::new(program)
-            .args(["0", "-b", "127.0.0.1", "--shards", "1", "--cores", &options.server_core.to_string()])
-            .args(flags)
-            .arg("-d")
-            .arg(files.path().join("root"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| LoggingError::NotStarted(error.to_string()))?;
-        let stdout = child.stdout.take().ok_or_else(|| LoggingError::NotStarted("it has no output".to_owned()))?;
-        let mut output = BufReader::new(stdout);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        let port = line.split(" port ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        let port = port.ok_or_else(|| LoggingError::NotStarted(format!("it printed {line:?} instead of its port")))?;
-        Ok(Self { address: SocketAddr::from(([127, 0, 0, 1], port)), child, _output: output })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It is gone already, or cannot be helped.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

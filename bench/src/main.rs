@@ -5,12 +5,16 @@
 
 mod burn;
 mod cost;
+mod facts;
 mod generators;
 mod honesty;
+mod interleave;
 mod jobs;
 mod logging;
 mod null;
 mod probe;
+mod server;
+mod stats;
 mod truth;
 
 use std::process::ExitCode;

@@ -1,13 +1,13 @@
 //! What is measured: which server, which answer, and against what it is held.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::server::{self, Server};
-use super::{CostError, Options, answer};
+use super::{CostError, Options, answer, server};
+use crate::server::Server;
 
 /// One thing to measure. Arms with the same path ask with the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Arms {
             self.missing.push("slipring: left out".to_owned());
             return Ok(None);
         }
-        let server = server::slipring(options, &beside_us("slipring")?, files)?;
+        let server = server::slipring(options, files)?;
         Ok(Some(self.add(server)))
     }
 
@@ -129,10 +129,4 @@ fn site() -> Result<TempDir, CostError> {
     fs::write(files.path().join(&SMALL[1..]), SMALL_BODY)?;
     fs::write(files.path().join(&KIB[1..]), "0123456789abcde\n".repeat(KIB_BYTES / 16))?;
     Ok(files)
-}
-
-/// A program of this workspace, built into the same directory as this one.
-fn beside_us(name: &str) -> Result<PathBuf, CostError> {
-    let path = env::current_exe()?.with_file_name(name);
-    if path.is_file() { Ok(path) } else { Err(CostError::NotBuilt(path)) }
 }

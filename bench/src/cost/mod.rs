@@ -11,7 +11,6 @@ mod answer;
 mod arm;
 mod load;
 mod server;
-pub(crate) mod stats;
 mod table;
 mod wrk;
 
@@ -21,10 +20,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
+use slipring_load::cli;
 use slipring_load::drive::DriveError;
-use slipring_load::{cli, machine};
 use thiserror::Error;
 
+use crate::facts;
+use crate::interleave::order;
 use arm::Arms;
 use load::{Load, Sample};
 use wrk::Wrk;
@@ -203,18 +204,8 @@ fn one_round(
     Ok(())
 }
 
-/// The order of a round: it begins one further each time, and every second round runs backwards, so that no arm always
-/// follows the same neighbour.
-fn order(arms: usize, round: usize) -> impl Iterator<Item = usize> {
-    let forward = round.is_multiple_of(2);
-    (0..arms).map(move |place| {
-        let place = (place + round) % arms;
-        if forward { place } else { arms - 1 - place }
-    })
-}
-
 fn check_congestion(options: &Options) -> Result<(), CostError> {
-    let found = machine::congestion_control().unwrap_or_else(|| "unknown".to_owned());
+    let found = facts::congestion_control();
     match &options.congestion {
         Some(asked) if *asked != found => Err(CostError::Congestion { asked: asked.clone(), found }),
         _ => Ok(()),
@@ -225,20 +216,4 @@ fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| format!("'{text}' is not a number of seconds"))?;
     let bounds = || format!("from {} to {} seconds", SECONDS.start(), SECONDS.end());
     if SECONDS.contains(&seconds) { Ok(seconds) } else { Err(bounds()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_round_measures_every_arm_once_and_rounds_differ() {
-        let orders: Vec<Vec<usize>> = (0..8).map(|round| order(8, round).collect()).collect();
-        for order in &orders {
-            let mut sorted = order.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..8).collect::<Vec<_>>());
-        }
-        assert!(orders.windows(2).all(|pair| pair[0] != pair[1]));
-    }
 }

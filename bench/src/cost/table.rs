@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use slipring_load::machine;
-
 use super::arm::{Arms, Role};
 use super::load::Sample;
-use super::stats::{Estimate, Verdict, estimate};
 use super::{DEPTHS, Options, Samples};
+use crate::facts;
+use crate::stats::{self, Estimate, estimate};
 
 /// Server CPU per request in units of the null responder's, at each depth: what slipring is held to.
 const BOUNDS: [f64; DEPTHS.len()] = [1.10, 1.5];
@@ -31,9 +30,8 @@ pub(super) fn render(options: &Options, seconds: f64, rounds: u32, arms: &Arms, 
 }
 
 fn head(out: &mut String, options: &Options, seconds: f64, rounds: u32, arms: &Arms) -> std::fmt::Result {
-    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
-    writeln!(out, "kernel {}, {}", or_unknown(machine::kernel()), or_unknown(machine::cpu_model()))?;
-    writeln!(out, "congestion control {} (the system's, for all)", or_unknown(machine::congestion_control()))?;
+    writeln!(out, "{}", facts::kernel_and_cpu())?;
+    writeln!(out, "congestion control {} (the system's, for all)", facts::congestion_control())?;
     let Options { server_core, load_core, connections, .. } = options;
     writeln!(out, "server on core {server_core}, load on core {load_core}, {connections} connections")?;
     let coverage = estimate(&vec![0.0; rounds as usize]).map_or(0.0, |estimate| estimate.coverage);
@@ -48,10 +46,7 @@ fn head(out: &mut String, options: &Options, seconds: f64, rounds: u32, arms: &A
 
 fn row(arms: &Arms, samples: &[Vec<Sample>], index: usize, place: usize) -> [String; COLUMNS.len()] {
     let arm = &arms.list[index];
-    let median = |of: fn(&Sample) -> f64| {
-        let values: Vec<f64> = samples[index].iter().map(of).collect();
-        estimate(&values).map_or(f64::NAN, |estimate| estimate.median)
-    };
+    let median = |of: fn(&Sample) -> f64| stats::median(samples[index].iter().map(of));
     let ratio = ratios(arms, samples, index).and_then(|ratios| estimate(&ratios));
     let text = |of: fn(&Estimate) -> String| ratio.as_ref().map(of).unwrap_or_default();
     let verdict = ratio.filter(|_| arm.role == Role::Ours).map(|ratio| verdict(&ratio, BOUNDS[place]));
@@ -73,12 +68,7 @@ fn ratios(arms: &Arms, samples: &[Vec<Sample>], index: usize) -> Option<Vec<f64>
 }
 
 fn verdict(ratio: &Estimate, bound: f64) -> String {
-    let word = match ratio.verdict(bound) {
-        Verdict::Met => "met",
-        Verdict::Open => "open",
-        Verdict::Missed => "missed",
-    };
-    format!("{word} (at most {bound:.2})")
+    format!("{} (at most {bound:.2})", ratio.verdict(bound).name())
 }
 
 fn compare_with_wrk(out: &mut String, ours: &[Sample], wrk: &[f64]) -> std::fmt::Result {

@@ -14,10 +14,12 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
-use slipring_load::{cli, machine};
+use slipring_load::cli;
 use thiserror::Error;
 
-use crate::cost::stats::{Estimate, estimate};
+use crate::facts;
+use crate::interleave::order;
+use crate::stats::{Estimate, estimate, median};
 use tool::{Sample, TOOLS, Tool};
 
 /// How `generators` is called.
@@ -84,10 +86,7 @@ pub(crate) fn run(options: &Options) -> Result<(), GeneratorsError> {
         }
         let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); tools.len()];
         for round in 0..options.rounds as usize {
-            for place in 0..tools.len() {
-                // Begins one further each time and turns round every time, so that no one follows the same neighbour.
-                let place = (place + round) % tools.len();
-                let index = if round.is_multiple_of(2) { place } else { tools.len() - 1 - place };
+            for index in order(tools.len(), round) {
                 samples[index].push(tools[index].measure()?);
                 if stop.load(Ordering::Relaxed) {
                     return Err(GeneratorsError::Interrupted);
@@ -100,15 +99,13 @@ pub(crate) fn run(options: &Options) -> Result<(), GeneratorsError> {
 }
 
 fn head(options: &Options) -> String {
-    let or_unknown = |fact: Option<String>| fact.unwrap_or_else(|| "unknown".to_owned());
     let Options { seconds, rounds, connections, server_core, load_core, .. } = options;
     format!(
-        "kernel {}, {}, congestion control {}\n{rounds} interleaved rounds of {seconds} s, {connections} connections, \
+        "{}, congestion control {}\n{rounds} interleaved rounds of {seconds} s, {connections} connections, \
          null responder on core {server_core}, generator on core {load_core}\nfigures are medians; ratio: requests/s by \
          wrk's of the same round; CPU is the generator's own\n",
-        or_unknown(machine::kernel()),
-        or_unknown(machine::cpu_model()),
-        or_unknown(machine::congestion_control()),
+        facts::kernel_and_cpu(),
+        facts::congestion_control(),
     )
 }
 
@@ -118,16 +115,14 @@ fn table(depth: u32, tools: &[Tool], samples: &[Vec<Sample>]) -> String {
     );
     let base = tools.iter().position(|tool| tool.name() == "wrk");
     for (tool, own) in tools.iter().zip(samples) {
-        let median = |of: fn(&Sample) -> f64| {
-            estimate(&own.iter().map(of).collect::<Vec<_>>()).map_or(f64::NAN, |estimate| estimate.median)
-        };
         let ratio = base.and_then(|base| {
             estimate(&own.iter().zip(&samples[base]).map(|(own, base)| own.rate / base.rate).collect::<Vec<_>>())
         });
         let (ratio, interval) = ratio.map_or_else(Default::default, |Estimate { median, low, high, .. }| {
             (format!("{median:.3}"), format!("{low:.3} to {high:.3}"))
         });
-        let (rate, cpu) = (median(|sample| sample.rate), median(|sample| sample.cpu_us));
+        let (rate, cpu) =
+            (median(own.iter().map(|sample| sample.rate)), median(own.iter().map(|sample| sample.cpu_us)));
         // Writing into a String cannot fail.
         let _ = writeln!(out, "| {} | {rate:.0} | {cpu:.3} | {ratio} | {interval} |", tool.name());
     }

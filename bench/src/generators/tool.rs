@@ -1,9 +1,8 @@
 //! One generator: how it is called, how it tells its rate, and the null responder that waits for it.
 
-use std::io::{self, BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 
 use super::{GeneratorsError, Options};
 use crate::probe::request_bytes;
+use crate::server::{self, Server};
 
 /// What is known of a generator.
 pub(super) struct Kind {
@@ -58,9 +58,7 @@ pub(super) struct Tool {
     core: u16,
     seconds: u32,
     words: Vec<String>,
-    responder: Child,
-    /// Kept open, or the responder's next line would fail.
-    _output: BufReader<ChildStdout>,
+    _responder: Server,
     _files: TempDir,
 }
 
@@ -77,8 +75,8 @@ impl Tool {
         let url = format!("http://{}/13.txt", listener.local_addr()?);
         let probe = Call { seconds: 1, connections: 1, depth: 1, url: &url, script: &script };
         let request_bytes = request_bytes(&listener, Command::new(&program).args((kind.words)(&probe)))?;
-        let (responder, output, port) = respond(options, files.path(), request_bytes)?;
-        let url = format!("http://127.0.0.1:{port}/13.txt");
+        let responder = server::null(options.server_core, request_bytes, ANSWER, &files.path().join("answer"))?;
+        let url = format!("http://{}/13.txt", responder.address);
         let (seconds, connections) = (options.seconds, options.connections);
         let call = Call { seconds, connections, depth, url: &url, script: &script };
         Ok(Some(Self {
@@ -87,8 +85,7 @@ impl Tool {
             core: options.load_core,
             seconds: options.seconds,
             words: (kind.words)(&call),
-            responder,
-            _output: output,
+            _responder: responder,
             _files: files,
         }))
     }
@@ -117,14 +114,6 @@ impl Tool {
         let rate = (self.kind.rate)(&text).filter(|&rate| rate > 0.0).ok_or_else(silent)?;
         let cpu_ns = cpu_ns.ok_or(GeneratorsError::NoCpuTime(self.kind.name))?;
         Ok(Sample { rate, cpu_us: cpu_ns as f64 / 1e3 / (rate * f64::from(self.seconds)) })
-    }
-}
-
-impl Drop for Tool {
-    fn drop(&mut self) {
-        // It is gone already, or cannot be helped.
-        let _ = self.responder.kill();
-        let _ = self.responder.wait();
     }
 }
 
@@ -178,21 +167,6 @@ fn before(text: &str, word: &str) -> Option<f64> {
 }
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: null\r\nDate: Sat, 07 Nov 2026 00:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
-
-/// A null responder for requests of this length: this program, called by itself.
-fn respond(options: &Options, files: &Path, request_bytes: usize) -> io::Result<(Child, BufReader<ChildStdout>, u16)> {
-    let file = files.join("answer");
-    fs::write(&file, ANSWER)?;
-    let mut command = Command::new(env::current_exe()?);
-    command.args(["null", "--until-stdin-closes", "--port", "0", "--core", &options.server_core.to_string()]);
-    command.arg("--request-bytes").arg(request_bytes.to_string()).arg("--answer-file").arg(file);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut output = BufReader::new(child.stdout.take().ok_or_else(|| io::Error::other("no output"))?);
-    let mut line = String::new();
-    output.read_line(&mut line)?;
-    let port = behind(&line, " port ").ok_or_else(|| io::Error::other(format!("it printed {line:?}")))?;
-    Ok((child, output, port as u16))
-}
 
 /// A program beside this one, in the search path, or where `cargo install` puts it.
 fn installed(name: &str) -> Option<PathBuf> {

@@ -80,7 +80,7 @@ fn schedule(options: &Options) -> Result<(), HonestyError> {
     let probe = plan(SocketAddr::from(([127, 0, 0, 1], 10_000)));
     let responder = stall::Responder::start(options, stall::request_bytes(&probe))?;
     for run in 1..=options.runs {
-        let found = load(&plan(responder.address), responder.address)?;
+        let found = load(&plan(responder.address()), responder.address())?;
         let lag = &found.record.lag;
         println!(
             "| {run} | {:.1} | {} | {} | {} | {:.1}% |",

@@ -1,17 +1,17 @@
 //! Coordinated omission: the target's process is stopped for a second in the middle of a run.
 
-use std::io::{self, BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{env, fs};
 
 use slipring_load::plan::Plan;
 use tempfile::TempDir;
 
 use super::{HonestyError, Options, load, pause, plan, quantiles};
 use crate::probe;
+use crate::server::{self, Server};
 
 /// How long the target stands still, how long the run is, and its rate.
 const STALL: Duration = Duration::from_secs(1);
@@ -21,9 +21,7 @@ const CONNECTIONS: u32 = 8;
 
 /// A null responder in a process of its own. Dropping it ends it.
 pub(super) struct Responder {
-    pub(super) address: SocketAddr,
-    child: Child,
-    _output: BufReader<ChildStdout>,
+    server: Server,
     _files: TempDir,
 }
 
@@ -31,23 +29,18 @@ impl Responder {
     /// For requests of this length.
     pub(super) fn start(options: &Options, request_bytes: usize) -> io::Result<Self> {
         let files = tempfile::tempdir()?;
-        let file = files.path().join("answer");
-        fs::write(&file, b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!")?;
-        let mut command = Command::new(env::current_exe()?);
-        command.args(["null", "--until-stdin-closes", "--port", "0", "--core", &options.server_core.to_string()]);
-        command.arg("--request-bytes").arg(request_bytes.to_string()).arg("--answer-file").arg(file);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut output = BufReader::new(child.stdout.take().ok_or_else(|| io::Error::other("no output"))?);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        let port = line.split(" port ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        let port: u16 = port.ok_or_else(|| io::Error::other(format!("it printed {line:?}")))?;
-        Ok(Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), child, _output: output, _files: files })
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!";
+        let server = server::null(options.server_core, request_bytes, answer, &files.path().join("answer"))?;
+        Ok(Self { server, _files: files })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.server.address
     }
 
     /// Stops the process for a second, so long from now.
     fn stall(&self, after: Duration) -> JoinHandle<io::Result<()>> {
-        let pid = self.child.id().to_string();
+        let pid = self.server.pid().to_string();
         thread::spawn(move || {
             let signal = |name: &str| Command::new("kill").args([name, &pid]).status().map(drop);
             pause(after);
@@ -55,14 +48,6 @@ impl Responder {
             pause(STALL);
             signal("-CONT")
         })
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        // It is gone already, or cannot be helped.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -81,9 +66,9 @@ pub(super) fn run(options: &Options) -> Result<(), HonestyError> {
     let plan = |address| Plan { rate: Some(RATE), connections: CONNECTIONS, duration: RUN, ..plan(options, address) };
     let probe = plan(SocketAddr::from(([127, 0, 0, 1], 10_000)));
     let responder = Responder::start(options, request_bytes(&probe))?;
-    let plan = plan(responder.address);
+    let plan = plan(responder.address());
     let stalled = responder.stall(plan.warmup + RUN / 2);
-    let found = load(&plan, responder.address)?;
+    let found = load(&plan, responder.address())?;
     stalled.join().expect("it only sleeps and signals")?;
     println!("| response time, slipring-load | {} |", quantiles(&found.record.response));
     println!("| service time, slipring-load | {} |", quantiles(&found.record.service));
@@ -109,7 +94,7 @@ fn others(options: &Options) -> Result<(), HonestyError> {
         };
         let responder = Responder::start(options, bytes)?;
         let stalled = responder.stall(RUN / 2);
-        let url = format!("http://{}/13.txt", responder.address);
+        let url = format!("http://{}/13.txt", responder.address());
         let output = Command::new(tool).args(words.split_whitespace()).arg(url).stdin(Stdio::null()).output()?;
         stalled.join().expect("it only sleeps and signals")?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -42,6 +42,22 @@ pub(crate) fn estimate(values: &[f64]) -> Option<Estimate> {
     Some(Estimate { median, low, high, coverage: coverage(sorted.len(), inner.unwrap_or(0)) })
 }
 
+/// The median of some values; not a number of nothing.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    estimate(&values.collect::<Vec<_>>()).map_or(f64::NAN, |estimate| estimate.median)
+}
+
+impl Verdict {
+    /// As tables have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Open => "open",
+            Self::Missed => "missed",
+        }
+    }
+}
+
 impl Estimate {
     /// Whether a bound is kept.
     pub(crate) fn verdict(&self, bound: f64) -> Verdict {

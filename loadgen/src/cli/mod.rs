@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use options::{Command, Words};
 use output::Output;
@@ -82,6 +82,15 @@ fn perform(given: &clap::ArgMatches, words: &[String]) -> Result<u8, Failure> {
 fn whole() -> clap::Command {
     let command = Words::command().mut_subcommand("compare", |_| compare::command().name("compare"));
     command.mut_subcommand("sweep", |_| sweep::command().name("sweep"))
+}
+
+/// A whole command whose words are its own. `words` begins with the program's name, of which the command's is a part here.
+fn main_of<T: Parser>(words: &[String], perform: impl FnOnce(&T, &[String]) -> Result<u8, Failure>) -> ExitCode {
+    let own = words.iter().take(1).chain(words.iter().skip(2));
+    match T::try_parse_from(own) {
+        Ok(options) => finish(perform(&options, words)),
+        Err(error) => explain(&error, words),
+    }
 }
 
 /// The end of the process: what failed is said, the status is returned.

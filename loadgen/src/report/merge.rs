@@ -67,44 +67,27 @@ fn went_on_at_once(runs: &[&Run]) -> bool {
     last_start < first_end
 }
 
+/// Counts of all runs together: each field is the sum of that field.
+macro_rules! summed {
+    ($runs:expr, $part:ident, $Counts:ident { $($field:ident),* }) => {
+        document::$Counts { $($field: $runs.iter().map(|run| run.$part.$field).sum()),* }
+    };
+}
+
 /// Whatever counts.
 fn add(run: &mut Run, runs: &[&Run], at_once: bool) {
-    let sum = |count: fn(&Run) -> u64| runs.iter().map(|run| count(run)).sum::<u64>();
-    run.requests = document::Requests {
-        due: sum(|run| run.requests.due),
-        sent: sum(|run| run.requests.sent),
-        completed: sum(|run| run.requests.completed),
-        ok: sum(|run| run.requests.ok),
-        failed: sum(|run| run.requests.failed),
-        unanswered: sum(|run| run.requests.unanswered),
-        shed: sum(|run| run.requests.shed),
-        dropped: sum(|run| run.requests.dropped),
-        sent_late: sum(|run| run.requests.sent_late),
-        completed_late: sum(|run| run.requests.completed_late),
-    };
-    run.connections = document::Connections {
-        asked: sum(|run| run.connections.asked),
-        opened: sum(|run| run.connections.opened),
-        failed: sum(|run| run.connections.failed),
-        reconnects: sum(|run| run.connections.reconnects),
-        extra: sum(|run| run.connections.extra),
-    };
-    run.bytes = document::Bytes {
-        wire: sum(|run| run.bytes.wire),
-        body: sum(|run| run.bytes.body),
-        sent: sum(|run| run.bytes.sent),
-    };
-    run.errors = document::Errors {
-        connect: sum(|run| run.errors.connect),
-        timeout: sum(|run| run.errors.timeout),
-        reset: sum(|run| run.errors.reset),
-        protocol: sum(|run| run.errors.protocol),
-        status: sum(|run| run.errors.status),
-        check: sum(|run| run.errors.check),
-        address_unavailable: sum(|run| run.errors.address_unavailable),
-        descriptor_limit: sum(|run| run.errors.descriptor_limit),
-        dns: sum(|run| run.errors.dns),
-    };
+    run.requests = summed!(
+        runs,
+        requests,
+        Requests { due, sent, completed, ok, failed, unanswered, shed, dropped, sent_late, completed_late }
+    );
+    run.connections = summed!(runs, connections, Connections { asked, opened, failed, reconnects, extra });
+    run.bytes = summed!(runs, bytes, Bytes { wire, body, sent });
+    run.errors = summed!(
+        runs,
+        errors,
+        Errors { connect, timeout, reset, protocol, status, check, address_unavailable, descriptor_limit, dns }
+    );
     run.status = runs.iter().flat_map(|run| &run.status).fold(BTreeMap::new(), |mut all, (status, count)| {
         *all.entry(status.clone()).or_default() += count;
         all
@@ -138,11 +121,8 @@ fn rate(run: &mut Run, runs: &[&Run], at_once: bool) {
 fn combine(run: &mut Run, runs: &[&Run]) {
     run.started_at = runs.iter().map(|run| run.started_at.clone()).min().unwrap_or_default();
     for other in &runs[1..] {
-        let new = |urls: &[String], url: &&String| !urls.contains(url);
-        let more: Vec<_> = other.urls.iter().filter(|url| new(&run.urls, url)).cloned().collect();
-        run.urls.extend(more);
-        let more: Vec<_> = other.target_notes.iter().filter(|note| !run.target_notes.contains(note)).cloned().collect();
-        run.target_notes.extend(more);
+        extend_new(&mut run.urls, &other.urls);
+        extend_new(&mut run.target_notes, &other.target_notes);
     }
     if runs.iter().any(|other| other.host != run.host) {
         run.host = Host::default();
@@ -171,6 +151,12 @@ fn combine(run: &mut Run, runs: &[&Run]) {
     run.merged = runs.iter().flat_map(|run| parts(run)).collect();
     run.exit_status = run.status(false).code();
     machine(run, runs);
+}
+
+/// Adds what does not stand there yet.
+fn extend_new(all: &mut Vec<String>, more: &[String]) {
+    let new: Vec<_> = more.iter().filter(|text| !all.contains(text)).cloned().collect();
+    all.extend(new);
 }
 
 fn machine(run: &mut Run, runs: &[&Run]) {

@@ -64,13 +64,7 @@ pub(super) fn command() -> clap::Command {
 
 /// The whole command; `words` begins with the program's name.
 pub(super) fn main(words: &[String]) -> ExitCode {
-    // The word `sweep` is part of the name here.
-    let own: Vec<&String> = words.iter().take(1).chain(words.iter().skip(2)).collect();
-    let options = match Options::try_parse_from(own) {
-        Ok(options) => options,
-        Err(error) => return super::explain(&error, words),
-    };
-    super::finish(perform(&options, words))
+    super::main_of(words, perform)
 }
 
 fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {

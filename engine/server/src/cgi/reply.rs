@@ -49,6 +49,9 @@ pub(super) fn parse(said: &[u8]) -> Parsed<'_> {
         let line = &said[head.bytes..head.bytes + end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         head.bytes += end + 1;
+        if head.bytes > HEAD_BYTES_MAX {
+            break;
+        }
         if line.is_empty() {
             return if lines > 0 { Parsed::Complete(head) } else { Parsed::Broken("it begins with an empty line") };
         }
@@ -56,9 +59,6 @@ pub(super) fn parse(said: &[u8]) -> Parsed<'_> {
             return Parsed::Broken(why);
         }
         lines += 1;
-        if head.bytes > HEAD_BYTES_MAX {
-            break;
-        }
     }
     if said.len() > HEAD_BYTES_MAX { Parsed::Broken("its head is too long") } else { Parsed::Partial }
 }
@@ -98,6 +98,8 @@ pub(super) fn status_of_line(said: &[u8]) -> Option<Status> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn complete(said: &[u8]) -> ReplyHead<'_> {
@@ -160,5 +162,86 @@ mod tests {
         assert_eq!(status_of_line(b"HTTP/1.0 201 Created\r\n").map(Status::code), Some(201));
         assert_eq!(status_of_line(b"HTTP/1.1 204\r\n").map(Status::code), Some(204));
         assert_eq!(status_of_line(b"hello"), None);
+    }
+
+    /// At the limit, too, a head is the same however it arrives.
+    #[test]
+    fn the_limit_does_not_depend_on_how_it_arrives() {
+        for line_end in ["\n", "\r\n"] {
+            for len in HEAD_BYTES_MAX - 4..HEAD_BYTES_MAX + 4 {
+                let fill = "v".repeat(len - "X: ".len() - 2 * line_end.len());
+                let said = format!("X: {fill}{line_end}{line_end}");
+                check_prefixes(said.as_bytes(), said.len() - 6..said.len());
+                let whole = parse(said.as_bytes());
+                assert_eq!(matches!(whole, Parsed::Complete(_)), len <= HEAD_BYTES_MAX, "{len}");
+            }
+        }
+    }
+
+    /// What is said of a beginning is never taken back.
+    fn check_prefixes(said: &[u8], ends: std::ops::Range<usize>) {
+        let whole = parse(said);
+        for end in ends {
+            match parse(&said[..end]) {
+                Parsed::Partial => {}
+                verdict => assert_eq!(verdict, whole, "{end} of {} bytes", said.len()),
+            }
+        }
+    }
+
+    fn near() -> impl Strategy<Value = Vec<u8>> {
+        let known = prop::sample::select(vec![
+            "Content-Type: text/plain",
+            "Status: 200",
+            "Status: 302 Found",
+            "Status: 99",
+            "Location: /x",
+            "X:y",
+            "X: \t z ",
+            "Date: x",
+            "transfer-encoding: chunked",
+            "\n",
+            "\n",
+            "\r\n",
+            "\r\n",
+            "\r",
+            ":",
+            " ",
+            "a",
+            "\0",
+            "\u{e4}",
+        ]);
+        let piece = prop_oneof![
+            12 => known.prop_map(|piece| piece.as_bytes().to_vec()),
+            1 => any::<u8>().prop_map(|byte| vec![byte]),
+        ];
+        prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+        #[test]
+        fn split_at_every_byte(said in near()) {
+            check_prefixes(&said, 0..said.len());
+        }
+
+        /// What passes can stand in a head of ours: no line of it becomes two, and none speaks of the connection.
+        #[test]
+        fn what_passes_is_a_field(said in near()) {
+            let Parsed::Complete(head) = parse(&said) else { return Ok(()) };
+            let lines = &said[..head.bytes];
+            prop_assert!(lines.ends_with(b"\n\n") || lines.ends_with(b"\n\r\n"));
+            let colons = lines.split(|&byte| byte == b'\n').filter(|line| line.contains(&b':')).count();
+            prop_assert!(head.fields.len() <= colons);
+            let location = head.location.map(|value| ("Location", value));
+            for (name, value) in head.fields.iter().copied().chain(location) {
+                prop_assert!(is_token(name.as_bytes()) && !OURS.contains(&name.to_ascii_lowercase().as_str()));
+                prop_assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)) && trim_space(value) == value);
+            }
+            if let Some((status, _)) = head.status {
+                prop_assert!((200..=599).contains(&status.code()));
+            }
+        }
     }
 }

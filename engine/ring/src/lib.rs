@@ -33,7 +33,7 @@ pub use outcome::{
 pub use task::FileReader;
 pub use time::{Deadline, Instant, Wall};
 pub use token::{OpKind, OpToken};
-pub use waker::{Wake, Waker};
+pub use waker::{Asked, Wake, Waker};
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -2,16 +2,14 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::sockets::check;
-use crate::waker::Wake;
+use crate::waker::{Asked, Wake};
 
 /// Shared between the ring and whoever wakes it.
 pub(super) struct WakeState {
     event: OwnedFd,
-    /// A wake was asked for and not yet told.
-    asked: AtomicBool,
+    asked: Asked,
 }
 
 impl WakeState {
@@ -20,7 +18,7 @@ impl WakeState {
         let fd = check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) })?;
         // SAFETY: `fd` was made by the call above and belongs to nobody else.
         let event = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { event, asked: AtomicBool::new(false) })
+        Ok(Self { event, asked: Asked::default() })
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -37,13 +35,13 @@ impl WakeState {
 
     /// Whether a wake was asked for since the last call.
     pub(super) fn take(&self) -> bool {
-        self.asked.swap(false, Ordering::AcqRel)
+        self.asked.take()
     }
 }
 
 impl Wake for WakeState {
     fn wake(&self) {
-        if !self.asked.swap(true, Ordering::AcqRel) {
+        if self.asked.ask() {
             self.signal();
         }
     }

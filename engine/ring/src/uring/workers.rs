@@ -5,9 +5,17 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+#[cfg(not(loom))]
+use std::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
 use std::thread;
 use std::time::Duration;
+
+#[cfg(loom)]
+use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(loom)]
+use loom::thread;
 
 use super::process::Affinity;
 use super::wake::WakeState;
@@ -75,8 +83,8 @@ pub(super) struct Home {
 impl Workers {
     /// A pool without threads yet. They will run on the cores that the calling thread may use.
     pub fn new(limits: WorkerLimits) -> Self {
-        let shared =
-            Shared { state: Mutex::default(), work: Condvar::new(), limits, cores: Affinity::of_this_thread() };
+        let state = Mutex::new(State::default());
+        let shared = Shared { state, work: Condvar::new(), limits, cores: Affinity::of_this_thread() };
         Self(Arc::new(Owner(Arc::new(shared))))
     }
 
@@ -163,7 +171,7 @@ impl Shared {
 
 impl Home {
     pub(super) fn new(wake: Arc<WakeState>) -> Self {
-        Self { ran: Mutex::default(), wake }
+        Self { ran: Mutex::new(Vec::new()), wake }
     }
 
     fn report(&self, token: OpToken, result: Result<(), RunError>) {
@@ -190,4 +198,44 @@ fn start(shared: Arc<Shared>) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("slipring-worker".into()).spawn(work).map(drop)
+}
+
+#[cfg(all(test, loom))]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::token::OpKind;
+
+    /// Submits so many tasks to a pool and waits for them all: each is carried out once and told once, in whatever order the
+    /// threads come, and the pool ends with its last holder (loom finds a thread that does not).
+    fn check(limits: WorkerLimits, tasks: u32) {
+        let mut model = loom::model::Builder::new();
+        // Every order with so many switches in the middle of things; without a bound there are too many.
+        model.preemption_bound = Some(3);
+        model.check(move || {
+            let home = Arc::new(Home::new(Arc::new(WakeState::new().expect("an eventfd"))));
+            let pool = Workers::new(limits);
+            let carried_out = Arc::new(AtomicU32::new(0));
+            for slot in 0..tasks {
+                let carried_out = carried_out.clone();
+                let task = Task::new(move || _ = carried_out.fetch_add(1, Ordering::Relaxed));
+                pool.submit(OpToken::new(OpKind::Run, 0, slot), task, &home).expect("there is room");
+            }
+            let mut told = Vec::new();
+            while told.len() < tasks as usize {
+                told.extend(home.take().into_iter().map(|(token, result)| (token.slot(), result)));
+                thread::yield_now();
+            }
+            told.sort_unstable_by_key(|&(slot, _)| slot);
+            assert_eq!(told, (0..tasks).map(|slot| (slot, Ok(()))).collect::<Vec<_>>());
+            assert_eq!(carried_out.load(Ordering::Relaxed), tasks);
+        });
+    }
+
+    #[test]
+    fn every_task_is_told_once() {
+        check(WorkerLimits { threads: 1, waiting: 2 }, 2);
+        check(WorkerLimits { threads: 2, waiting: 1 }, 2);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! On loopback the rate says little: a send pays for the other side's receive, and whichever side is slower hides what
 //! the faster one costs. So the figure is the server's own CPU time, from the scheduler's nanosecond clock, divided by
-//! the requests answered in that time. All servers are up all the time and one is loaded at a time; a *round* loads
+//! the requests answered in that time. All servers are up at once and one is loaded at a time; a *round* loads
 //! each once, in an order that turns from round to round, and the null responder before and after each. What is compared
 //! is the ratio to these **two neighbours**: on a shared machine a core's speed moves by tens of per cent within seconds,
 //! and blocks side by side share it. The null responder as an arm of its own (A/A) says how much a ratio means.
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Rounds; 6 or more give an interval of at least 95%
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+    /// How often all servers are started anew: where a start puts their memory is a part of what they cost
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    starts: u32,
     /// 3 rounds of short blocks: to see that it works, not to know the figures
     #[arg(long)]
     quick: bool,
@@ -140,7 +143,7 @@ pub(crate) fn run(options: &Options) -> Result<(), CostError> {
     let stop = cli::stop_on_signals();
     let (seconds, rounds) =
         if options.quick { (QUICK_SECONDS, QUICK_ROUNDS) } else { (options.seconds, options.rounds) };
-    let arms = Arms::start(options)?;
+    let mut arms = Arms::start(options)?;
     let load = Load {
         connections: options.connections,
         core: usize::from(options.load_core),
@@ -152,8 +155,14 @@ pub(crate) fn run(options: &Options) -> Result<(), CostError> {
     for lists in &mut samples.arms {
         lists.resize_with(arms.list.len(), Vec::new);
     }
+    let starts = if options.quick { 1 } else { options.starts };
+    let per_start = rounds.div_ceil(starts);
     for round in 0..rounds {
         progress(&format!("round {} of {rounds}", round + 1));
+        if round > 0 && round % per_start == 0 {
+            drop(arms);
+            arms = Arms::start(options)?;
+        }
         one_round(round as usize, &arms, &load, wrk.as_ref(), &mut samples, &stop)?;
     }
     progress("");

@@ -35,7 +35,14 @@ fn head(out: &mut String, options: &Options, seconds: f64, rounds: u32, arms: &A
     let Options { server_core, load_core, connections, .. } = options;
     writeln!(out, "server on core {server_core}, load on core {load_core}, {connections} connections")?;
     let coverage = estimate(&vec![0.0; rounds as usize]).map_or(0.0, |estimate| estimate.coverage);
-    writeln!(out, "{rounds} interleaved rounds of {seconds} s for each; figures are medians over the rounds")?;
+    let starts = match (options.quick, options.starts) {
+        (true, _) | (_, 1) => "once".to_owned(),
+        (_, starts) => format!("{starts} times"),
+    };
+    writeln!(
+        out,
+        "{rounds} interleaved rounds of {seconds} s for each, servers started {starts}; figures are medians over the rounds"
+    )?;
     writeln!(out, "ratio: server CPU per request by that of the null runs before and after it; interval: order")?;
     writeln!(out, "statistics of the round ratios, distribution-free, {:.1}% coverage", coverage * 100.0)?;
     for missing in &arms.missing {

@@ -57,3 +57,5 @@ mod smuggling;
 mod suspended;
 #[path = "process/tree.rs"]
 mod tree;
+#[path = "process/unread.rs"]
+mod unread;

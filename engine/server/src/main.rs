@@ -1,6 +1,7 @@
 //! The `slipring` command: options, a file handler, a server.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStringExt;
 use std::process::ExitCode;
 
@@ -74,6 +75,7 @@ fn serve(plan: Plan) -> Result<Ended, Error> {
 }
 
 fn complain(error: &dyn std::error::Error, status: u8) -> ExitCode {
-    eprintln!("slipring: {error}");
+    // Nobody may be there to read it; the status tells it too.
+    let _ = writeln!(io::stderr(), "slipring: {error}");
     ExitCode::from(status)
 }

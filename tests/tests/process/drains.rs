@@ -1,11 +1,10 @@
 //! The end of a server in the middle of what it does: bodies on their way in, bodies on their way out, peers that stay.
 
-use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::client::{Client, End, Response, get, request};
-use crate::harness::{PATIENCE, Server, pattern, program, site, wait_for};
+use crate::harness::{PATIENCE, Server, pattern, site, wait_for};
 
 /// Lets a drain begin, and waits until the server takes no new peer: then it has begun.
 fn begin_drain(server: &Server) {
@@ -132,34 +131,4 @@ fn signals_that_are_nobodys() {
     server.signal("HUP");
     let status = server.wait(PATIENCE);
     assert!(!status.success() && status.code() != Some(1), "{status:?}");
-}
-
-/// A server whose reader of standard output and standard error has gone serves on, logs into the void, and ends well.
-#[test]
-fn nobody_reads_what_it_prints() {
-    let home = site(&[("index.html", b"<p>home")]);
-    for end in ["INT", "TERM"] {
-        let mut command = Command::new(program("slipring"));
-        command.args(["0", "-b", "127.0.0.1", "-d"]).arg(home.path());
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let port = {
-            // Read to its first line, then both pipes are closed.
-            use std::io::BufRead;
-            let mut line = String::new();
-            let mut out = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
-            out.read_line(&mut line).expect("a banner");
-            drop(child.stderr.take());
-            line.split(" port ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u16>().ok()).expect("a port")
-        };
-        let mut client = Client::to(([127, 0, 0, 1], port).into());
-        for _ in 0..3000 {
-            assert_eq!(client.ask(&get("/")).status, 200);
-        }
-        assert!(matches!(child.try_wait(), Ok(None)), "it lives");
-        let sent = Command::new("kill").arg(format!("-{end}")).arg(child.id().to_string()).status().expect("kill");
-        assert!(sent.success());
-        drop(client);
-        assert_eq!(child.wait().expect("it ends").code(), Some(0), "SIG{end}");
-    }
 }

@@ -1,6 +1,7 @@
 //! The command line of `slipring`, which follows `python3 -m http.server`.
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -157,7 +158,7 @@ impl Options {
                 let _ = error.print();
                 return Shown::Answer;
             }
-            eprintln!("slipring: {}", one_line(&error.to_string()));
+            let _ = writeln!(io::stderr(), "slipring: {}", one_line(&error.to_string()));
             Shown::Complaint
         })
     }

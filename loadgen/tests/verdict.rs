@@ -80,6 +80,20 @@ fn a_rate_beyond_the_generator_saturates_it() {
     assert!(ended.has_note("target_overloaded"), "{:#}", ended.json);
 }
 
+/// On a busy machine one of twenty such runs passed as unsaturated: the part of the phase before the thread got there
+/// counted as spent in the ring.
+#[test]
+fn a_generator_that_begins_the_phase_late_is_saturated_all_the_same() {
+    let words = "-R 20000000 --on-busy drop -c 1 -d 1s --warmup 3s";
+    let ended = meanwhile(&serve_after(at_once), words, |pid| {
+        pause(Duration::from_secs(2));
+        send(pid, Signal::STOP);
+        pause(Duration::from_millis(1_500));
+        send(pid, Signal::CONT);
+    });
+    assert!(ended.level("generator_saturated").is_some(), "{:#}", ended.json);
+}
+
 #[test]
 fn a_source_that_is_not_ours_is_our_error() {
     let ended = run(&serve_after(at_once), "-c 8 -d 500ms --warmup 0 --source 127.0.0.1,192.0.2.1");

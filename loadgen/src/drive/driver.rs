@@ -192,9 +192,9 @@ impl<'a, R: Ring> Driver<'a, R> {
         self.tick(Some(Deadline::at(Instant::ORIGIN)))?;
         let thread = ThreadTime::of_this();
         home.backlog_at_start = self.core.begin_measure(self.index);
-        let start = self.core.now;
+        let began = self.core.now;
         // The schedule's own end, not one that the lateness of this tick has moved.
-        let start = if self.core.line.is_some() { planned.min(start) } else { start };
+        let start = if self.core.line.is_some() { planned.min(began) } else { began };
         let until = start.saturating_add(self.core.plan.measure().as_nanos() as u64);
         self.drive(until)?;
         self.core.end_measure();
@@ -202,7 +202,8 @@ impl<'a, R: Ring> Driver<'a, R> {
         if let (Some(before), Some(after)) = (thread, ThreadTime::of_this()) {
             let spent = after.since(before);
             home.cpu.busy_ns = Some(spent.busy_ns);
-            home.cpu.awake_ns = spent.busy_ns + spent.kept_ns;
+            // Who begins late has not waited in the ring.
+            home.cpu.awake_ns = spent.busy_ns + spent.kept_ns + (began - start);
         }
         home.seen = watch.map(Watch::end);
         Ok(())

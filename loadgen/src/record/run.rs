@@ -76,7 +76,7 @@ pub struct Host {
 pub struct ThreadCpu {
     /// On the CPU; `None` where `/proc` does not say.
     pub busy_ns: Option<u64>,
-    /// Not waiting in the ring: on the CPU or kept from it.
+    /// Not waiting in the ring: on the CPU, kept from it, or late for the phase.
     pub awake_ns: u64,
     /// The phase itself.
     pub wall_ns: u64,

@@ -55,11 +55,13 @@ fn a_listing_says_what_it_leaves_out() {
 }
 
 /// Peers that ask for the page and do not read it cost a bounded amount. Beyond it a connection ends instead of having its
-/// answer, and that passes.
+/// answer, which the error log says, and that passes.
 #[test]
 fn listings_that_nobody_reads_are_bounded() {
     let home = crowded(false);
-    let mut server = Server::slipring(home.path(), &["--shards", "1"]);
+    let logs = TempDir::new().expect("a directory");
+    let log = logs.path().join("errors").display().to_string();
+    let mut server = Server::slipring(home.path(), &["--shards", "1", "--error-log", &log]);
     server.client().ask(&get("/crowded/"));
     let before = server.status("VmRSS");
     let mut peers: Vec<Client> = (0..100).map(|_| server.client()).collect();
@@ -71,6 +73,10 @@ fn listings_that_nobody_reads_are_bounded() {
     let grown = server.status("VmRSS").saturating_sub(before);
     println!("{grown} KiB for 100 listings that nobody reads, {answered} of them begun");
     assert!(answered > 0 && grown < GROWN_KIB_MAX, "{grown} KiB");
+    wait_for("a message for each that was cut", PATIENCE, || {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        said.matches("its answer is cut").count() == 100 - answered
+    });
     drop(peers);
     wait_for("a whole listing", PATIENCE, || {
         server.client().send(&get("/crowded/")).response().is_some_and(|answer| answer.status == 200)

@@ -119,11 +119,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// Says why a connection ends, to those who want to know (row L7).
     pub(super) fn say_why(&mut self, index: u32, why: &str) {
-        if self.logs.is_verbose()
-            && let Some(entry) = self.table.get(index)
-        {
+        if self.logs.is_verbose() {
+            self.say(index, why);
+        }
+    }
+
+    /// Puts a message about a connection into the error log.
+    pub(super) fn say(&mut self, index: u32, what: &str) {
+        if let Some(entry) = self.table.get(index) {
             let at = moment(&self.core.scratch);
-            self.logs.message(&mut self.ring, entry.peer, why.as_bytes(), at, &mut self.core.metrics);
+            self.logs.message(&mut self.ring, entry.peer, what.as_bytes(), at, &mut self.core.metrics);
         }
     }
 

@@ -260,6 +260,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.drop_inbound(index);
         }
         if !attached {
+            self.say(index, "its answer is cut: the bodies on their way to all peers have no room for another");
             self.abort(index);
         }
     }

@@ -136,11 +136,12 @@ fn a_sweep_ends_at_the_limit_that_it_was_given() {
     let cores: &[&str] =
         if available_parallelism().is_ok_and(|cores| cores.get() > 1) { &["--cores", "1"] } else { &[] };
     let server = Apart::start(Some(0));
-    let words = ["sweep", "--slo", "p50<5s", "--from", "200", "--to", "400", "--step", "300ms", "--settle", "60ms"];
+    let words = ["sweep", "--slo", "p50<30s", "--from", "200", "--to", "400", "--step", "300ms", "--settle", "60ms"];
     let url = server.url();
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().to_string_lossy();
-    let words = [&words[..], cores, &["-c", "64", "--json", "-", "--out", &out, &url]].concat();
+    // A server that gets no core for seconds has not failed yet.
+    let words = [&words[..], cores, &["-c", "64", "--timeout", "60", "--json", "-", "--out", &out, &url]].concat();
     let is_quiet = |sweep: &Ended| steps(sweep).iter().all(|step| step.0 == "met");
     let sweep = twice_at_most(|| document(&load(&words), "sweep.json"), |sweep| !is_quiet(sweep));
     check_drawn_again(&out, &sweep, "sweep.json");

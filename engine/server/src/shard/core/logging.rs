@@ -32,6 +32,9 @@ impl<H: Handler> Core<H> {
     #[inline]
     pub(super) fn log(&mut self, peer: Peer, bytes: &[u8], written: Written, stage: &mut Vec<u8>) {
         self.stage_messages(peer, stage);
+        if self.format.is_none() && H::LOG_REQUEST.is_none() {
+            return;
+        }
         let asked = Asked { line: self.head.request_line(bytes), head: Some((&self.head, bytes)) };
         self.stage_access(peer, asked, written, stage);
     }

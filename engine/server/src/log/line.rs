@@ -10,7 +10,7 @@ use slipring_wire::field::KnownField;
 use super::Names;
 use super::format::{Client, Format, Late, Part, Source, Style};
 use super::record::{AccessRecord, Asked, HOLE, Known, Sending, Unfinished};
-use super::text::{append_plain, is_plain};
+use super::text::{append_plain, is_plain, octets};
 
 /// How an answer left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,36 +329,6 @@ fn rfc3339(line: &mut Vec<u8>, at: Moment<'_>) {
 fn no_address(line: &mut Vec<u8>, peer: Peer) {
     line.extend_from_slice(if peer == Peer::Unix { b"unix" } else { b"-" });
 }
-
-#[inline]
-fn octets(line: &mut Vec<u8>, octets: [u8; 4]) {
-    let mut end = line.len();
-    for octet in octets {
-        // The next one is written over what is too much of this one.
-        let (text, len) = &OCTETS[usize::from(octet)];
-        line.truncate(end);
-        line.extend_from_slice(text);
-        end += usize::from(*len);
-    }
-    line.truncate(end - 1);
-}
-
-/// Every octet with a dot behind it, and the length of that.
-static OCTETS: [([u8; 4], u8); 256] = {
-    let mut all = [([0; 4], 0); 256];
-    let mut octet = 0;
-    while octet < all.len() {
-        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
-        let digits = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
-        all[octet] = match (hundreds, tens) {
-            (0, 0) => ([digits[2], b'.', 0, 0], 2),
-            (0, _) => ([digits[1], digits[2], b'.', 0], 3),
-            _ => ([digits[0], digits[1], digits[2], b'.'], 4),
-        };
-        octet += 1;
-    }
-    all
-};
 
 fn digits(number: u16) -> [u8; 3] {
     [number / 100 % 10, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)

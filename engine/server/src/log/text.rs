@@ -72,3 +72,34 @@ fn are_plain<'a, const N: usize>(steps: impl IntoIterator<Item = &'a [u8; N]>) -
 pub(super) fn is_plain(byte: u8) -> bool {
     (0x20..0x7f).contains(&byte) && byte != b'\\' && byte != b'"'
 }
+
+/// Appends the four octets of an address, with dots between them.
+#[inline]
+pub(super) fn octets(line: &mut Vec<u8>, octets: [u8; 4]) {
+    let mut end = line.len();
+    for octet in octets {
+        // The next one is written over what is too much of this one.
+        let (text, len) = &OCTETS[usize::from(octet)];
+        line.truncate(end);
+        line.extend_from_slice(text);
+        end += usize::from(*len);
+    }
+    line.truncate(end - 1);
+}
+
+/// Every octet with a dot behind it, and the length of that.
+static OCTETS: [([u8; 4], u8); 256] = {
+    let mut all = [([0; 4], 0); 256];
+    let mut octet = 0;
+    while octet < all.len() {
+        let [hundreds, tens, ones] = [octet / 100, octet / 10 % 10, octet % 10];
+        let digits = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        all[octet] = match (hundreds, tens) {
+            (0, 0) => ([digits[2], b'.', 0, 0], 2),
+            (0, _) => ([digits[1], digits[2], b'.', 0], 3),
+            _ => ([digits[0], digits[1], digits[2], b'.'], 4),
+        };
+        octet += 1;
+    }
+    all
+};

@@ -93,6 +93,7 @@ on_every_ring! {
     sockets::a_reset_breaks_receives_and_sends,
     sockets::a_reset_does_not_take_back_what_arrived,
     sockets::sending_to_a_closed_peer_breaks_the_next_send,
+    sockets::a_busy_socket_is_closed_like_any_other,
     sockets::connecting_reaches_a_listener,
     sockets::connecting_to_nobody_is_refused,
     sockets::a_drained_listener_gives_up_its_queue,

@@ -245,3 +245,25 @@ pub fn a_drained_listener_gives_up_its_queue<W: World>() {
     assert!(rig.world.is_refused());
     rig.finish();
 }
+
+/// A socket that is sent to many times is closed like any other, and the next one is not taken for it, though it may have
+/// its descriptor.
+pub fn a_busy_socket_is_closed_like_any_other<W: World>() {
+    const SENDS: usize = 100;
+    let mut rig = Rig::<W>::new();
+    for (round, ends) in [End::Finished, End::Reset, End::Finished].into_iter().enumerate() {
+        let (mut peer, socket) = rig.connected();
+        for number in 0..SENDS {
+            let text = format!("{round}.{number};");
+            let slot = rig.filled(text.as_bytes());
+            let slot = rig.send_all(0, socket, slot);
+            rig.ring().return_slot(slot);
+            assert_eq!(rig.world.recv(&mut peer, text.len()), text.as_bytes());
+        }
+        let close = if ends == End::Reset { Op::Reset { socket } } else { Op::Close { socket } };
+        let token = rig.submit(OpKind::Close, 0, close);
+        assert!(matches!(rig.outcome_of(token), Outcome::Done));
+        assert_eq!(rig.world.end(&mut peer), ends);
+    }
+    rig.finish();
+}

@@ -5,6 +5,7 @@ mod clock;
 mod config;
 mod errno;
 mod files;
+mod fixed;
 pub mod hosts;
 mod launcher;
 mod memory;
@@ -50,6 +51,7 @@ use crate::token::{OpKind, OpToken};
 use crate::{FileReader, Ring, Waker};
 use children::Children;
 use files::{Lister, OpenPath, Root};
+use fixed::FixedSockets;
 use memory::Pool;
 use provided::ProvidedBuffers;
 use queue::{Gather, Queue};
@@ -65,6 +67,7 @@ use workers::Home;
 pub struct UringRing {
     queue: Queue,
     provided: ProvidedBuffers,
+    fixed: FixedSockets,
     slots: Slots,
     transfers: Pool,
     opens: Box<[OpenPath]>,
@@ -130,6 +133,7 @@ impl UringRing {
         let _ = queue.submitter.register_iowq_max_workers(&mut KERNEL_WORKERS.clone());
         let provided = ProvidedBuffers::register(&queue.submitter, limits.recv_buffers, limits.recv_buffer_bytes)
             .map_err(|error| setup::explain(error, &limits))?;
+        let fixed = FixedSockets::register(&queue, kernel_version(), &mut features);
         let memory = |source| SetupError::Other { step: "mapping buffers", source };
         let transfers = Pool::new(limits.transfers, limits.transfer_bytes).map_err(memory)?;
         features.registered_buffers = register_transfers(&queue, &transfers);
@@ -139,6 +143,7 @@ impl UringRing {
             slots: slots.map_err(memory)?,
             queue,
             provided,
+            fixed,
             transfers,
             opens: (0..limits.opens).map(|_| OpenPath::empty()).collect(),
             opens_free: (0..limits.opens).rev().collect(),

@@ -169,6 +169,8 @@ impl Drop for Queue {
         let _ = self.submitter.register_sync_cancel(Some(Timespec::from(Duration::from_secs(1))), CancelBuilder::any());
         // What was cancelled lets go of its file only when its completion is run.
         let _ = self.poll();
+        // Its sockets are closed now and not when the kernel gets to taking the ring apart.
+        let _ = self.submitter.unregister_files();
         // The registered descriptor would keep the ring, and every socket it waits on, until this thread ends.
         let _ = self.submitter.unregister_ring_fd();
         // SAFETY: each is dropped once, here, before the ring that they borrow.

@@ -81,6 +81,8 @@ pub struct Features {
     pub registered_fd: bool,
     /// File reads into registered memory.
     pub registered_buffers: bool,
+    /// Sockets that are sent to often are found in the ring's own table (Linux 6.13).
+    pub registered_files: bool,
     /// A wait may let completions gather (Linux 6.12).
     pub gathering: bool,
 }
@@ -126,6 +128,7 @@ fn features(deferred: bool, no_sqarray: bool) -> Features {
         multishot_accept,
         registered_fd: false,
         registered_buffers: false,
+        registered_files: false,
         gathering: false,
     }
 }

@@ -39,10 +39,10 @@ impl UringRing {
                 self.pursue(token, socket, Step::Poll);
             }
             Op::Shutdown { socket } => self.push(token, opcode::Shutdown::new(fd(socket), libc::SHUT_WR).build()),
-            Op::Close { socket } => self.push(token, opcode::Close::new(fd(socket)).build()),
+            Op::Close { socket } => self.close(token, socket),
             Op::Reset { socket } => {
                 sockets::reset_on_close(socket.0 as RawFd);
-                self.push(token, opcode::Close::new(fd(socket)).build());
+                self.close(token, socket);
             }
             Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
             Op::Cancel { target } if target.kind() == OpKind::Run => self.cancel_task(token, target),
@@ -113,7 +113,19 @@ impl UringRing {
     fn send(&mut self, token: OpToken, socket: Socket, slot: SendSlot) {
         self.hold(token, HOLDS_SLOT, slot.index());
         let outgoing = self.slots.depart(slot, token, socket.0 as RawFd);
-        self.push(token, send(fd(socket), &outgoing));
+        self.push_out(token, socket, send(fd(socket), &outgoing));
+    }
+
+    /// Queues what sends to a socket.
+    #[inline]
+    fn push_out(&mut self, token: OpToken, socket: Socket, entry: Entry) {
+        let is_fixed = self.fixed.count(&self.queue, socket.0 as RawFd);
+        self.push(token, if is_fixed { entry.flags(Flags::FIXED_FILE) } else { entry });
+    }
+
+    fn close(&mut self, token: OpToken, socket: Socket) {
+        self.fixed.forget(&self.queue, socket.0 as RawFd);
+        self.push(token, opcode::Close::new(fd(socket)).build());
     }
 
     /// Tries a send again that found no room.
@@ -149,13 +161,14 @@ impl UringRing {
     fn post(&mut self, token: OpToken, socket: Socket, blob: BlobId, len: u32) {
         let start = self.slots.pin(blob, len);
         let entry = opcode::Send::new(fd(socket), start, len).flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL).build();
-        self.push(token, entry.flags(Flags::SKIP_SUCCESS));
+        self.push_out(token, socket, entry.flags(Flags::SKIP_SUCCESS));
     }
 
     fn stream(&mut self, token: OpToken, socket: Socket, transfer: Transfer, range: std::ops::Range<u32>) {
         let start = self.lend(token, transfer).wrapping_add(range.start as usize);
         let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        self.push(token, opcode::Send::new(fd(socket), start, range.end - range.start).flags(flags).build());
+        let entry = opcode::Send::new(fd(socket), start, range.end - range.start).flags(flags).build();
+        self.push_out(token, socket, entry);
     }
 
     fn read(&mut self, token: OpToken, file: FileId, offset: u64, len: u32, transfer: Transfer) {

@@ -29,6 +29,10 @@ pub(crate) struct Options {
     /// Rounds; 6 or more give an interval of at least 95%
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+    /// Pipeline depths, in the order of the tables
+    #[arg(long, value_name = "DEPTH,...", value_delimiter = ',', default_value = "1,16",
+        value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pipeline: Vec<u32>,
     /// Connections
     #[arg(short, long, default_value_t = 64)]
     connections: u32,
@@ -45,8 +49,6 @@ pub(crate) struct Options {
 
 /// Load before each measurement.
 const WARMUP: Duration = Duration::from_millis(150);
-/// Pipeline depths, in the order of the tables.
-const DEPTHS: [u32; 2] = [1, 16];
 /// A server with its log on does at least this part of the requests of one without.
 const RATE_MIN: f64 = 0.95;
 /// What a browser sends that stands in a combined line.
@@ -107,20 +109,21 @@ pub(crate) fn run(options: &Options) -> Result<(), LoggingError> {
         start(&["--access-log", &on[0], "--log-format", &on[1]])?,
         start(&["--access-log", "off"])?,
     ];
-    let mut rounds: [Vec<[Sample; ARMS.len()]>; DEPTHS.len()] = Default::default();
+    let mut rounds: Vec<Vec<[Sample; ARMS.len()]>> = vec![Vec::new(); options.pipeline.len()];
     for round in 0..options.rounds {
         if io::stderr().is_terminal() {
             eprint!("\rround {} of {} \r", round + 1, options.rounds);
         }
-        for (place, pipeline) in DEPTHS.into_iter().enumerate() {
-            rounds[place].push(one_round(options, &servers, &log, pipeline, &stop)?);
+        for (rounds, &pipeline) in rounds.iter_mut().zip(&options.pipeline) {
+            rounds.push(one_round(options, &servers, &log, pipeline, &stop)?);
         }
     }
     print(options, &rounds);
     Ok(())
 }
 
-/// Each arm once; the log is emptied behind it, so that no disk fills and no arm inherits the writing of another.
+/// Each arm once; the log is emptied behind its own, on the disk too, so that no disk fills and no arm inherits the writing
+/// of another.
 fn one_round(
     options: &Options,
     servers: &[Server; ARMS.len()],
@@ -134,12 +137,20 @@ fn one_round(
         if stop.load(Ordering::Relaxed) {
             return Err(LoggingError::Interrupted);
         }
+        if arm == ON {
+            empty(log)?;
+        }
     }
+    Ok(samples)
+}
+
+fn empty(log: &Path) -> Result<(), LoggingError> {
     if fs::metadata(log)?.len() == 0 {
         return Err(LoggingError::EmptyLog);
     }
-    File::options().write(true).open(log)?.set_len(0)?;
-    Ok(samples)
+    let file = File::options().write(true).open(log)?;
+    file.set_len(0)?;
+    Ok(file.sync_all()?)
 }
 
 fn measure(
@@ -170,24 +181,22 @@ fn measure(
     }
 }
 
-fn print(options: &Options, rounds: &[Vec<[Sample; ARMS.len()]>; DEPTHS.len()]) {
+fn print(options: &Options, rounds: &[Vec<[Sample; ARMS.len()]>]) {
     println!("{}", facts::kernel_and_cpu());
     println!(
         "format {}, {} connections, server on core {}, load on core {}, {} interleaved rounds of {} s; medians",
         options.format, options.connections, options.server_core, options.load_core, options.rounds, options.seconds
     );
-    for (place, pipeline) in DEPTHS.into_iter().enumerate() {
-        let of = |arm: usize, what: fn(&Sample) -> f64| median(rounds[place].iter().map(|round| what(&round[arm])));
+    for (rounds, pipeline) in rounds.iter().zip(&options.pipeline) {
+        let of = |arm: usize, what: fn(&Sample) -> f64| median(rounds.iter().map(|round| what(&round[arm])));
         println!("\npipeline {pipeline}");
         for (arm, name) in ARMS.into_iter().enumerate() {
             let (rate, us) = (of(arm, |sample| sample.rate), of(arm, |sample| sample.server_us));
             println!("  {name:14} {rate:>10.0} requests/s  {us:.3} us of server CPU per request");
         }
-        ratio("requests/s, off again / off (A/A)", &rounds[place], |[off, _, again]| again.rate / off.rate);
-        ratio("requests/s, on / off", &rounds[place], |round| round[ON].rate / mean(round, |sample| sample.rate));
-        ratio("server CPU, on / off", &rounds[place], |round| {
-            round[ON].server_us / mean(round, |sample| sample.server_us)
-        });
+        ratio("requests/s, off again / off (A/A)", rounds, |[off, _, again]| again.rate / off.rate);
+        ratio("requests/s, on / off", rounds, |round| round[ON].rate / mean(round, |sample| sample.rate));
+        ratio("server CPU, on / off", rounds, |round| round[ON].server_us / mean(round, |sample| sample.server_us));
     }
 }
 

@@ -57,6 +57,7 @@ on_every_ring! {
     files::a_directory_lists_what_it_holds,
     files::a_root_moves_when_it_is_refreshed,
     files::a_sink_takes_writes_in_order,
+    files::a_sink_takes_its_own_buffers_whole,
     memory::pools_end_and_recover,
     memory::blobs_are_bounded_and_counted,
     memory::a_transfer_buffer_keeps_what_is_written,

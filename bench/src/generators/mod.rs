@@ -129,7 +129,6 @@ fn table(depth: u32, tools: &[Tool], samples: &[Vec<Sample>]) -> String {
 /// The rate of one by that of another in the same round, if both were measured.
 fn ratio(of: Option<&Vec<Sample>>, by: Option<&Vec<Sample>>) -> String {
     let ratios = of.into_iter().flatten().zip(by.into_iter().flatten()).map(|(of, by)| of.rate / by.rate);
-    estimate(&ratios.collect::<Vec<_>>()).map_or_else(String::new, |Estimate { median, low, high, .. }| {
-        format!("{median:.3} ({low:.3} to {high:.3})")
-    })
+    estimate(&ratios.collect::<Vec<_>>())
+        .map_or_else(String::new, |Estimate { median, low, high, .. }| format!("{median:.3} ({low:.3} to {high:.3})"))
 }

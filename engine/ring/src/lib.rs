@@ -128,6 +128,10 @@ pub trait Ring {
     /// A free transfer buffer, or `None` while all are taken.
     fn take_transfer(&mut self) -> Option<Transfer>;
 
+    /// A free transfer buffer of another size, usually a larger one, for what goes to a sink; `None` while all are taken,
+    /// or if the ring has none.
+    fn take_sink_buffer(&mut self) -> Option<Transfer>;
+
     /// Ends the use of a transfer buffer that is not in flight.
     fn return_transfer(&mut self, transfer: Transfer);
 

@@ -40,6 +40,10 @@ pub struct RingLimits {
     pub transfers: u32,
     /// Bytes of one transfer buffer.
     pub transfer_bytes: u32,
+    /// Transfer buffers for what goes to sinks.
+    pub sink_buffers: u32,
+    /// Bytes of one of those.
+    pub sink_buffer_bytes: u32,
     /// Blobs.
     pub blobs: u32,
     /// Bytes of all blobs.
@@ -62,6 +66,8 @@ impl RingLimits {
         send_slot_bytes: 40 * 1024,
         transfers: 32,
         transfer_bytes: 64 * 1024,
+        sink_buffers: 2,
+        sink_buffer_bytes: 512 * 1024,
         blobs: 16 * 1024,
         blob_bytes: 128 << 20,
         opens: 64,

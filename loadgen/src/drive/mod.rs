@@ -176,6 +176,8 @@ pub fn ring_limits(plan: &Plan, index: u32) -> RingLimits {
         send_slot_bytes: request_bytes(plan) as u32 * plan.pipeline,
         transfers: 0,
         transfer_bytes: 0,
+        sink_buffers: 0,
+        sink_buffer_bytes: 0,
         blobs: blobs.len() as u32,
         blob_bytes: blobs.iter().sum(),
         opens: 0,

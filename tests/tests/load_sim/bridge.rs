@@ -312,6 +312,10 @@ impl Ring for Bridge {
         self.near.take_transfer()
     }
 
+    fn take_sink_buffer(&mut self) -> Option<Transfer> {
+        self.near.take_sink_buffer()
+    }
+
     fn return_transfer(&mut self, transfer: Transfer) {
         self.near.return_transfer(transfer);
     }

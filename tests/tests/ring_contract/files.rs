@@ -1,6 +1,6 @@
 //! Opening beneath a root, reading, measuring, listing, and writing into a sink.
 
-use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, Op, OpKind, Outcome, Ring};
+use slipring_ring::{FileError, FileId, FileKind, FileStat, Listing, Op, OpKind, Outcome, Ring, Transfer};
 
 use crate::receiving::pattern;
 use crate::rig::Rig;
@@ -205,18 +205,35 @@ pub fn a_sink_takes_writes_in_order<W: World>() {
     let mut rig = Rig::<W>::new();
     let line = b"padding: a line of the log\n";
     for _ in 0..3 {
-        let mut transfer = rig.ring().take_transfer().expect("a free transfer buffer");
-        rig.ring().transfer_bytes_mut(&mut transfer)[..line.len()].copy_from_slice(line);
-        let mut start = 9;
-        while start < line.len() as u32 {
-            let op = Op::Write { sink: SINK, transfer, start, end: line.len() as u32 };
-            let token = rig.submit(OpKind::Write, 0, op);
-            let Outcome::Written(result, back) = rig.outcome_of(token) else { panic!("a write") };
-            start += result.expect("the disk has room");
-            transfer = back;
-        }
-        rig.ring().return_transfer(transfer);
+        let transfer = rig.ring().take_transfer().expect("a free transfer buffer");
+        write_to_sink(&mut rig, transfer, line, 9);
     }
     assert_eq!(rig.world.sink(), line[9..].repeat(3));
     rig.finish();
+}
+
+/// Both buffers for sinks, whole, each full of a byte of its own.
+pub fn a_sink_takes_its_own_buffers_whole<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let bytes = [b'a', b'b'].map(|byte| vec![byte; LIMITS.sink_buffer_bytes as usize]);
+    for bytes in &bytes {
+        let transfer = rig.ring().take_sink_buffer().expect("a free buffer for a sink");
+        assert_eq!(rig.ring().transfer_bytes(&transfer).len(), bytes.len());
+        write_to_sink(&mut rig, transfer, bytes, 0);
+    }
+    assert!(rig.world.sink() == bytes.concat(), "every byte in its place");
+    rig.finish();
+}
+
+/// Writes what stands behind `start`, in as many pieces as it takes.
+fn write_to_sink<W: World>(rig: &mut Rig<W>, mut transfer: Transfer, bytes: &[u8], mut start: u32) {
+    rig.ring().transfer_bytes_mut(&mut transfer)[..bytes.len()].copy_from_slice(bytes);
+    while start < bytes.len() as u32 {
+        let op = Op::Write { sink: SINK, transfer, start, end: bytes.len() as u32 };
+        let token = rig.submit(OpKind::Write, 0, op);
+        let Outcome::Written(result, back) = rig.outcome_of(token) else { panic!("a write") };
+        start += result.expect("the disk has room");
+        transfer = back;
+    }
+    rig.ring().return_transfer(transfer);
 }

@@ -19,7 +19,9 @@ pub fn pools_end_and_recover<W: World>() {
         }
         let transfers: Vec<_> = std::iter::from_fn(|| rig.ring().take_transfer()).collect();
         assert_eq!(transfers.len(), LIMITS.transfers as usize);
-        for transfer in transfers {
+        let for_sinks: Vec<_> = std::iter::from_fn(|| rig.ring().take_sink_buffer()).collect();
+        assert_eq!(for_sinks.len(), LIMITS.sink_buffers as usize);
+        for transfer in transfers.into_iter().chain(for_sinks) {
             rig.ring().return_transfer(transfer);
         }
     }

@@ -24,6 +24,8 @@ pub const LIMITS: RingLimits = RingLimits {
     send_slot_bytes: 16 * 1024,
     transfers: 3,
     transfer_bytes: 64 * 1024,
+    sink_buffers: 2,
+    sink_buffer_bytes: 200 * 1024,
     blobs: 4,
     blob_bytes: 256 * 1024,
     opens: 4,

@@ -17,6 +17,7 @@ pub fn shard_config(random: &mut Random) -> ShardConfig {
         recv_buffer_bytes: random.pick(&[64, 1024, 4096]),
         send_slots: random.pick(&[2, 4, 16]),
         transfers: random.pick(&[3, 4, 8]),
+        sink_buffers: random.pick(&[0, 2]),
         token_slots: (connections_max + RESERVED_TOKENS) as u32,
         ..SIM_LIMITS
     };

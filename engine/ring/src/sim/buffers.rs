@@ -4,8 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::trace::fingerprint;
-use crate::buffer::{Lease, Transfer};
+use crate::buffer::Lease;
 
 /// What memory holds that nobody was given: a byte that no test sends by chance and no protocol knows.
 pub const POISON: u8 = 0xa5;
@@ -61,6 +60,10 @@ impl Pool {
 
     pub(super) fn size(&self) -> usize {
         self.size
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.buffers.len() as u32
     }
 
     pub(super) fn has_free(&self) -> bool {
@@ -197,74 +200,6 @@ impl Provided {
     pub(super) fn assert_all_given_back(&self) {
         let out = self.ledger.leases.get();
         assert!(out == 0, "{out} leases outlive their tick: give them back before the next wait");
-    }
-}
-
-/// The transfer buffers.
-pub(super) struct Transfers {
-    pool: Pool,
-    ledger: Rc<Ledger>,
-}
-
-impl Transfers {
-    pub(super) fn new(count: u32, size: u32, ledger: Rc<Ledger>) -> Self {
-        Self { pool: Pool::new("transfer buffer", count, size), ledger }
-    }
-
-    pub(super) fn take(&mut self) -> Option<Transfer> {
-        let index = self.pool.take_last()?;
-        count(&self.ledger.transfers, 1);
-        Some(Transfer::new(index))
-    }
-
-    pub(super) fn put(&mut self, transfer: Transfer) {
-        count(&self.ledger.transfers, -1);
-        self.pool.put(transfer.into_index());
-    }
-
-    pub(super) fn bytes(&self, transfer: &Transfer) -> &[u8] {
-        self.pool.bytes(transfer.index())
-    }
-
-    /// The holder may write anywhere in it, so all of it is poisoned later.
-    pub(super) fn bytes_mut(&mut self, transfer: &Transfer) -> &mut [u8] {
-        let index = transfer.index();
-        self.pool.soil(index, self.pool.size());
-        self.pool.bytes_mut(index)
-    }
-
-    /// The range `start..end` goes to the kernel for reading; its fingerprint proves later that nobody changed it.
-    pub(super) fn depart(&mut self, transfer: &Transfer, start: u32, end: u32) -> u64 {
-        assert!(start < end && end as usize <= self.pool.size(), "bytes {start} to {end} of a transfer buffer");
-        self.pool.change(transfer.index(), Owner::Ours, Owner::Kernel);
-        fingerprint(self.range(transfer, start, end))
-    }
-
-    /// The kernel has read the range that departed with this fingerprint.
-    pub(super) fn landed_unchanged(&mut self, transfer: &Transfer, start: u32, end: u32, mark: u64) {
-        let now = fingerprint(self.range(transfer, start, end));
-        assert_eq!(now, mark, "transfer buffer {} changed in flight", transfer.index());
-        self.landed(transfer);
-    }
-
-    /// The buffer goes to the kernel for filling: what it held is gone.
-    pub(super) fn depart_empty(&mut self, transfer: &Transfer, len: u32) {
-        assert!(len > 0 && len as usize <= self.pool.size(), "a read of {len} bytes into a transfer buffer");
-        self.pool.poison(transfer.index());
-        self.pool.change(transfer.index(), Owner::Ours, Owner::Kernel);
-    }
-
-    pub(super) fn landed(&mut self, transfer: &Transfer) {
-        self.pool.change(transfer.index(), Owner::Kernel, Owner::Ours);
-    }
-
-    /// A range of a buffer in flight.
-    pub(super) fn range(&self, transfer: &Transfer, start: u32, end: u32) -> &[u8] {
-        &self.pool.kernel_bytes(transfer.index())[start as usize..end as usize]
-    }
-
-    pub(super) fn kernel_bytes_mut(&mut self, transfer: &Transfer, bytes: usize) -> &mut [u8] {
-        &mut self.pool.kernel_bytes_mut(transfer.index(), bytes)[..bytes]
     }
 }
 

@@ -8,12 +8,13 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::rc::Rc;
 
-use super::buffers::{Ledger, Provided, Transfers, count};
+use super::buffers::{Ledger, Provided, count};
 use super::conn::Arrival;
 use super::ops::{Busy, Flying, Ops, Work};
 use super::perform::digest;
 use super::random::Random;
 use super::slots::Slots;
+use super::transfers::Transfers;
 use super::world::World;
 use crate::completion::{Batch, Completion, Outcome};
 use crate::limits::{BATCH_MAX, RingLimits};
@@ -62,7 +63,7 @@ impl Kernel {
             ops: Ops::default(),
             provided: Provided::new(limits.recv_buffers, limits.recv_buffer_bytes, Rc::clone(&ledger)),
             slots: Slots::new(limits, Rc::clone(&ledger)),
-            transfers: Transfers::new(limits.transfers, limits.transfer_bytes, Rc::clone(&ledger)),
+            transfers: Transfers::new(limits, Rc::clone(&ledger)),
             random: Random::new(seed),
             limits: limits.clone(),
             ledger,

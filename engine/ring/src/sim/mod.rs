@@ -26,6 +26,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod transfers;
 mod world;
 
 pub use buffers::POISON;
@@ -109,6 +110,8 @@ pub const SIM_LIMITS: RingLimits = RingLimits {
     send_slot_bytes: 20 * 1024,
     transfers: 4,
     transfer_bytes: 16 * 1024,
+    sink_buffers: 2,
+    sink_buffer_bytes: 24 * 1024,
     blobs: 64,
     blob_bytes: 1 << 20,
     opens: 8,
@@ -216,6 +219,10 @@ impl Ring for SimRing {
 
     fn take_transfer(&mut self) -> Option<Transfer> {
         self.kernel.transfers.take()
+    }
+
+    fn take_sink_buffer(&mut self) -> Option<Transfer> {
+        self.kernel.transfers.take_sink_buffer()
     }
 
     fn return_transfer(&mut self, transfer: Transfer) {

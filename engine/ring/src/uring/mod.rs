@@ -20,6 +20,7 @@ mod sink;
 mod slots;
 mod sockets;
 mod submit;
+mod transfers;
 mod unix;
 mod wake;
 mod workers;
@@ -52,12 +53,12 @@ use crate::{FileReader, Ring, Waker};
 use children::Children;
 use files::{Lister, OpenPath, Root};
 use fixed::FixedSockets;
-use memory::Pool;
 use provided::ProvidedBuffers;
 use queue::{Gather, Queue};
 use room::Poll;
 use slots::Slots;
 use sockets::{Place, RawAddress};
+use transfers::Transfers;
 use wake::WakeState;
 use workers::Home;
 
@@ -69,7 +70,7 @@ pub struct UringRing {
     provided: ProvidedBuffers,
     fixed: FixedSockets,
     slots: Slots,
-    transfers: Pool,
+    transfers: Transfers,
     opens: Box<[OpenPath]>,
     opens_free: Vec<u32>,
     /// Opens that wait for one of the places above.
@@ -135,7 +136,7 @@ impl UringRing {
             .map_err(|error| setup::explain(error, &limits))?;
         let fixed = FixedSockets::register(&queue, kernel_version(), &mut features);
         let memory = |source| SetupError::Other { step: "mapping buffers", source };
-        let transfers = Pool::new(limits.transfers, limits.transfer_bytes).map_err(memory)?;
+        let transfers = Transfers::new(&limits).map_err(memory)?;
         features.registered_buffers = register_transfers(&queue, &transfers);
         let wake = Arc::new(WakeState::new().map_err(|source| SetupError::Other { step: "eventfd", source })?);
         let slots = Slots::new(limits.send_slots, limits.send_slot_bytes, limits.blobs, limits.blob_bytes);
@@ -304,6 +305,10 @@ impl Ring for UringRing {
         self.transfers.take().map(Transfer::new)
     }
 
+    fn take_sink_buffer(&mut self) -> Option<Transfer> {
+        self.transfers.take_sink_buffer().map(Transfer::new)
+    }
+
     fn return_transfer(&mut self, transfer: Transfer) {
         self.transfers.put(transfer.into_index());
     }
@@ -367,10 +372,10 @@ impl std::fmt::Debug for UringRing {
 }
 
 /// File reads skip pinning pages where the lockable memory allows to register the transfer buffers.
-fn register_transfers(queue: &Queue, transfers: &Pool) -> bool {
-    let arena = transfers.arena();
+fn register_transfers(queue: &Queue, transfers: &Transfers) -> bool {
+    let Some(arena) = transfers.common_arena() else { return false };
     let vector = libc::iovec { iov_base: arena.at(0).cast(), iov_len: arena.len() };
     // SAFETY: the arena is a mapping that outlives the ring (field order in `UringRing`), and only the kernel and the
     // owner-checked slices of `Pool` ever touch it.
-    transfers.count() > 0 && unsafe { queue.submitter.register_buffers(&[vector]).is_ok() }
+    unsafe { queue.submitter.register_buffers(&[vector]).is_ok() }
 }

@@ -173,8 +173,9 @@ impl UringRing {
 
     fn read(&mut self, token: OpToken, file: FileId, offset: u64, len: u32, transfer: Transfer) {
         let file = Fd(file.0 as RawFd);
+        let is_registered = self.features.registered_buffers && self.transfers.is_common(transfer.index());
         let start = self.lend(token, transfer);
-        let entry = if self.features.registered_buffers {
+        let entry = if is_registered {
             opcode::ReadFixed::new(file, start, len, TRANSFERS).offset(offset).build()
         } else {
             opcode::Read::new(file, start, len).offset(offset).build()

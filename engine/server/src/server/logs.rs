@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use slipring_ring::SinkId;
 use slipring_ring::uring::Sink;
+use slipring_ring::{RingLimits, SinkId};
 
 use super::Error;
 use crate::log::{Format, LogTarget, Logging, Losses, Overflow};
 use crate::metrics::Metrics;
-use crate::shard::{BUFFER_BYTES_MAX, LogConfig, loss_message};
+use crate::shard::{BUFFER_BYTES_MAX, LOG_BUFFERS, LogConfig, loss_message};
 
 /// Both logs, open.
 pub(super) struct OpenLogs {
@@ -37,6 +37,10 @@ struct OpenLog {
 
 /// How long a log line waits for others, unless a person reads along.
 const DELAY: Duration = Duration::from_millis(250);
+/// Bytes of a buffer for a sink at most: where twice as large ones bring less than a twentieth of what a line costs.
+const SINK_BUFFER_BYTES_MAX: usize = 512 * 1024;
+/// The part of a shard's log memory that one of them may have.
+const SINK_BUFFER_SHARE: usize = 8;
 
 impl OpenLogs {
     pub(super) fn open(logging: &Logging) -> Result<Self, Error> {
@@ -53,8 +57,16 @@ impl OpenLogs {
         })
     }
 
+    /// The ring's buffers for sinks of one of so many shards: how many, and bytes of each.
+    pub(super) fn sink_buffers(&self, shards: usize) -> (u32, u32) {
+        let size = BUFFER_BYTES_MAX / shards / SINK_BUFFER_SHARE;
+        let is_worth_it = self.access.is_some() && size > RingLimits::SERVER.transfer_bytes as usize;
+        if is_worth_it { (LOG_BUFFERS as u32, size.min(SINK_BUFFER_BYTES_MAX) as u32) } else { (0, 0) }
+    }
+
     /// For one of so many shards.
     pub(super) fn config(&self, shards: usize) -> LogConfig {
+        let (sink_buffers, sink_buffer_bytes) = self.sink_buffers(shards);
         let access = self.access.as_ref().map(|_| SinkId(0));
         let behind = SinkId(u16::from(access.is_some()));
         let delay = |log: Option<&OpenLog>| if log.is_some_and(|log| log.terminal) { Duration::ZERO } else { DELAY };
@@ -65,7 +77,7 @@ impl OpenLogs {
             overflow: self.overflow,
             access_delay: delay(self.access.as_ref()),
             error_delay: delay(self.error.as_ref()),
-            buffer_bytes: BUFFER_BYTES_MAX / shards,
+            buffer_bytes: BUFFER_BYTES_MAX / shards - sink_buffers as usize * sink_buffer_bytes as usize,
             losses: self.losses.clone(),
             verbose: self.verbose,
             resolver: None,

@@ -78,7 +78,8 @@ impl Server {
         for (number, core) in cores.into_iter().enumerate() {
             let connections_max = connections as usize / count;
             let logs_config = LogConfig { resolver: resolver.clone(), ..logs.config(count) };
-            let config = ShardConfig { logs: logs_config, ..self.shard_config(bound, connections_max) };
+            let mut config = ShardConfig { logs: logs_config, ..self.shard_config(bound, connections_max) };
+            (config.limits.ring.sink_buffers, config.limits.ring.sink_buffer_bytes) = logs.sink_buffers(count);
             let config = ShardConfig { programs, places: Some(places.clone()), ..config };
             let plan = ShardPlan {
                 core,

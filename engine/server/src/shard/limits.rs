@@ -16,7 +16,7 @@ pub struct ShardLimits {
     pub accepts_per_tick_max: usize,
 }
 
-/// Bytes of both log buffers of a shard; when they are full, lines are dropped and counted.
+/// Buffers of a shard's access log: one is filled while the other is written.
 pub const LOG_BUFFERS: usize = 2;
 
 impl ShardLimits {
@@ -42,6 +42,7 @@ const _: () = {
     let receive = ring.recv_buffers as usize * ring.recv_buffer_bytes as usize;
     let send = ring.send_slots as usize * ring.send_slot_bytes as usize;
     let transfer = ring.transfers as usize * ring.transfer_bytes as usize;
-    assert!(receive + send + transfer <= POOL_BYTES_MAX, "the pools fit what the documents say");
+    let sink = ring.sink_buffers as usize * ring.sink_buffer_bytes as usize;
+    assert!(receive + send + transfer + sink <= POOL_BYTES_MAX, "the pools fit what the documents say");
     assert!(ring.transfers as usize > LOG_BUFFERS, "logs leave buffers for files");
 };

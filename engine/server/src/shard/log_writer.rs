@@ -35,6 +35,9 @@ pub(super) struct LogWriter {
     spare: Option<Transfer>,
     /// A line that fits no buffer could never be written whole.
     line_bytes_max: usize,
+    /// A buffer filled so far is written without waiting longer: each write of a file wakes a thread of the kernel's, so
+    /// that fewer and larger ones cost less.
+    full_bytes: usize,
     flying: Option<Flight>,
     /// A write failed; its buffer waits for another try.
     stuck: Option<(Transfer, Flight)>,
@@ -64,7 +67,7 @@ struct Flight {
 
 impl LogWriter {
     pub(super) fn new(ring: &mut impl Ring, mut place: LogPlace) -> Self {
-        let mut take = |wanted: bool| wanted.then(|| ring.take_transfer()).flatten();
+        let mut take = |wanted: bool| wanted.then(|| take_buffer(ring, place.buffers)).flatten();
         let filling = take(place.sink.is_some());
         let spare = take(filling.is_some() && place.buffers > 1);
         // Without a single buffer there is no way out for a line.
@@ -76,6 +79,7 @@ impl LogWriter {
             filled: Bulk::default(),
             spare,
             line_bytes_max,
+            full_bytes: line_bytes_max - line_bytes_max / FULL_SHARE,
             flying: None,
             stuck: None,
             retry: Deadline::NEVER,
@@ -104,7 +108,7 @@ impl LogWriter {
             if self.filled.lines == 1 {
                 self.due = now.after(self.place.delay);
             }
-            if self.filled.bytes >= FLUSH_BYTES {
+            if self.filled.bytes >= self.full_bytes {
                 self.due = Deadline::at(now);
             }
             return true;
@@ -299,8 +303,13 @@ fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// A buffer filled so far is written without waiting longer: each write of a file wakes a thread of the kernel's, so that
-/// fewer and larger ones cost less.
-const FLUSH_BYTES: usize = 60 * 1024;
+/// A writer with two buffers has those that the ring keeps for sinks, if there are any.
+fn take_buffer(ring: &mut impl Ring, of: usize) -> Option<Transfer> {
+    let larger = (of > 1).then(|| ring.take_sink_buffer()).flatten();
+    larger.or_else(|| ring.take_transfer())
+}
+
+/// The part of a buffer that may stay empty when it is written.
+const FULL_SHARE: usize = 16;
 /// How long a sink that refused a write is left alone.
 const RETRY_DELAY: Duration = Duration::from_millis(250);

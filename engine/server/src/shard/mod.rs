@@ -27,7 +27,7 @@ mod wheel;
 mod writer;
 
 pub use config::ShardConfig;
-pub use limits::{CONNECTIONS_MAX, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
+pub use limits::{CONNECTIONS_MAX, LOG_BUFFERS, POOL_BYTES_MAX, RESERVED_TOKENS, ShardLimits};
 pub(crate) use logs::loss_message;
 pub use logs::{BUFFER_BYTES_MAX, LogConfig};
 pub use mailbox::{Mailbox, Message};

@@ -1,9 +1,9 @@
 //! Whether `compare` tells the truth: a server against itself, and against one that burns a known share more.
 //!
 //! Each run starts two servers and compares them by the very code of `slipring-load compare`, with short blocks. Against
-//! itself it must find no difference. Against a server that burns a share more CPU time for each request, the ratio
-//! that the two servers *logged* must lie in the interval of the target CPU, and a share beyond the margin must never be
-//! called the same. A wrong run is printed as such; the command then ends with status 1.
+//! itself it must find no difference. Every server burns some CPU time for a request, as one with work to do does;
+//! against one that burns a share more, the ratio that the two servers *logged* must lie in the interval of the target
+//! CPU, and a share beyond the margin must never be called the same. A wrong run is printed as such; the command then ends with status 1.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// How much more they burn, in percent
     #[arg(long, value_delimiter = ',', default_value = "3,5,10")]
     percent: Vec<f64>,
+    /// CPU nanoseconds that every server burns for a request
+    #[arg(long, default_value_t = 20_000)]
+    base_ns: u64,
     /// How long a block measures
     #[arg(long, default_value = "250ms")]
     block: String,
@@ -37,7 +40,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "50ms")]
     settle: String,
     /// Rounds of a comparison
-    #[arg(long, default_value = "12")]
+    #[arg(long, default_value = "36")]
     rounds: String,
     /// Seed of the first comparison; the others count on from it
     #[arg(long, default_value_t = 1)]
@@ -86,9 +89,9 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
     let stop = cli::stop_on_signals();
     let files = TempDir::new()?;
     let mut seed = options.seed;
-    let mut next = |burn_ns: u64| {
+    let mut next = |more_ns: u64| {
         seed += 1;
-        one(options, files.path(), burn_ns, seed, &stop)
+        one(options, files.path(), more_ns, seed, &stop)
     };
     let mut wrong = Vec::new();
     let mut base_us = None;
@@ -152,14 +155,14 @@ fn cpu_row(comparison: &Comparison) -> Result<&Row, TruthError> {
 }
 
 /// Two servers up, compared, down, and what they logged.
-fn one(options: &Options, files: &Path, burn_ns: u64, seed: u64, stop: &AtomicBool) -> Result<Run, TruthError> {
+fn one(options: &Options, files: &Path, more_ns: u64, seed: u64, stop: &AtomicBool) -> Result<Run, TruthError> {
     let logs = [files.join(format!("a-{seed}")), files.join(format!("b-{seed}"))];
     let program = env::current_exe()?;
     let command = |burn_ns: u64, log: &PathBuf| {
         let (program, log) = (program.display(), log.display());
         format!("exec '{program}' burn --port {{port}} --burn-ns {burn_ns} --log '{log}'")
     };
-    let (a, b) = (command(0, &logs[0]), command(burn_ns, &logs[1]));
+    let (a, b) = (command(options.base_ns, &logs[0]), command(options.base_ns + more_ns, &logs[1]));
     let seed = seed.to_string();
     let course = Course::from_flags([
         "--a-cmd",

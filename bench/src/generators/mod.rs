@@ -1,11 +1,11 @@
 //! Load generators side by side: requests a second against the null responder, and what each costs itself.
 //!
 //! Each generator is one process on one core, with one thread where it can be told so; the null responder stands on
-//! another core. A *round* lets each run once, in an order that turns; what is compared is the ratio of two rates of the same
-//! round: each by wrk's, and ours by each. Each has a responder of its own, because each sends a request of its own length: before the rounds it is asked
-//! once by a listener of ours, which counts the bytes. The CPU time is that of the whole process, from the scheduler's
-//! clock, by the requests that the generator says it did: on loopback a send pays for the receive of the other side, so
-//! the rate alone would reward whoever lets the server wait.
+//! another core. A *round* lets each run once, in an order that turns; what is compared is the ratio of two figures of the
+//! same round: ours by each other's. Each has a responder of its own, because each sends a request of its own length:
+//! before the rounds it is asked once by a listener of ours, which counts the bytes. The CPU time is that of the whole
+//! process, from the scheduler's clock, by the requests that the generator says it did: on loopback a send pays for the
+//! receive of the other side, so the rate alone would reward whoever lets the server wait.
 
 mod tool;
 
@@ -103,7 +103,7 @@ fn head(options: &Options) -> String {
     format!(
         "{}, congestion control {}\n{rounds} interleaved rounds of {seconds} s, {connections} connections, \
          null responder on core {server_core}, generator on core {load_core}\nfigures are medians; ratios are \
-         those of requests/s in the same round; CPU is the generator's own\n",
+         those of the same round, with their intervals; CPU is the generator's own\n",
         facts::kernel_and_cpu(),
         facts::congestion_control(),
     )
@@ -111,24 +111,30 @@ fn head(options: &Options) -> String {
 
 fn table(depth: u32, tools: &[Tool], samples: &[Vec<Sample>]) -> String {
     let mut out = format!(
-        "\n| pipeline {depth} | requests/s | CPU us/request | by wrk's (interval) | slipring-load's by it (interval) |\n\
+        "\n| pipeline {depth} | requests/s | CPU us/request | requests/s, slipring-load's by its | CPU, slipring-load's by its |\n\
          |---|---:|---:|---:|---:|\n"
     );
-    let rates_of = |name| tools.iter().position(|tool| tool.name() == name).map(|at| &samples[at]);
-    let (wrk, ours) = (rates_of("wrk"), rates_of("slipring-load"));
+    let ours = tools.iter().position(|tool| tool.name() == "slipring-load").map(|at| &samples[at]);
     for (tool, own) in tools.iter().zip(samples) {
-        let (rate, cpu) =
-            (median(own.iter().map(|sample| sample.rate)), median(own.iter().map(|sample| sample.cpu_us)));
-        let (by_wrk, ours_by_it) = (ratio(Some(own), wrk), ratio(ours, Some(own)));
+        let median_of = |what: fn(&Sample) -> f64| median(own.iter().map(what));
+        let by_its = |what: fn(&Sample) -> f64| ours.map(|ours| ratio(ours, own, what)).unwrap_or_default();
         // Writing into a String cannot fail.
-        let _ = writeln!(out, "| {} | {rate:.0} | {cpu:.3} | {by_wrk} | {ours_by_it} |", tool.name());
+        let _ = writeln!(
+            out,
+            "| {} | {:.0} | {:.3} | {} | {} |",
+            tool.name(),
+            median_of(|sample| sample.rate),
+            median_of(|sample| sample.cpu_us),
+            by_its(|sample| sample.rate),
+            by_its(|sample| sample.cpu_us)
+        );
     }
     out
 }
 
-/// The rate of one by that of another in the same round, if both were measured.
-fn ratio(of: Option<&Vec<Sample>>, by: Option<&Vec<Sample>>) -> String {
-    let ratios = of.into_iter().flatten().zip(by.into_iter().flatten()).map(|(of, by)| of.rate / by.rate);
-    estimate(&ratios.collect::<Vec<_>>())
+/// A figure of one by that of another in the same round.
+fn ratio(of: &[Sample], by: &[Sample], what: impl Fn(&Sample) -> f64) -> String {
+    let ratios: Vec<f64> = of.iter().zip(by).map(|(of, by)| what(of) / what(by)).collect();
+    estimate(&ratios)
         .map_or_else(String::new, |Estimate { median, low, high, .. }| format!("{median:.3} ({low:.3} to {high:.3})"))
 }

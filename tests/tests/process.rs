@@ -29,6 +29,8 @@ mod harness;
 mod leaving;
 #[path = "process/life.rs"]
 mod life;
+#[path = "process/log_counts.rs"]
+mod log_counts;
 #[path = "process/logs.rs"]
 mod logs;
 #[path = "process/memory.rs"]

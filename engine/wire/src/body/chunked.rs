@@ -15,12 +15,14 @@
 //! The work is one step per byte of framing and none per byte of data. A peer can still buy many steps with little
 //! data, in chunks of one byte or in long extensions (attack 28): [`ChunkLimits`] bounds that by an overhead budget.
 
+mod encode;
 mod extension;
 
 use std::ops::Range;
 
 use slipring_scan::is_token;
 
+pub use encode::{LAST_CHUNK, chunk_line};
 use extension::{Ext, is_text, next_in_extension};
 
 /// How much framing a peer may wrap around its data, and how much data it may send.
@@ -382,26 +384,6 @@ impl ChunkedDecoder {
 
 /// Digits in the largest size that is read; 16 of them fill 64 bits, so none overflows.
 const SIZE_DIGITS_MAX: u8 = 16;
-
-/// The end of a chunked body without trailers.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// The line that opens a chunk of `bytes` bytes, at the end of `out`; CRLF follows the data. A size of 0 would end the
-/// body: the sender skips empty pieces.
-pub fn chunk_line(bytes: u64, out: &mut [u8; 18]) -> &[u8] {
-    debug_assert!(bytes > 0, "a chunk of 0 bytes ends the body");
-    let mut start = out.len() - 2;
-    out[start..].copy_from_slice(b"\r\n");
-    let mut rest = bytes;
-    loop {
-        start -= 1;
-        out[start] = b"0123456789abcdef"[(rest & 15) as usize];
-        rest >>= 4;
-        if rest == 0 {
-            return &out[start..];
-        }
-    }
-}
 
 fn expect<T>(byte: u8, wanted: u8, next: T) -> Result<T, ChunkErrorKind> {
     if byte == wanted { Ok(next) } else { Err(ChunkErrorKind::LineEnd) }

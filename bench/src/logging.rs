@@ -122,8 +122,9 @@ pub(crate) fn run(options: &Options) -> Result<(), LoggingError> {
     Ok(())
 }
 
-/// Each arm once; the log is emptied behind its own, on the disk too, so that no disk fills and no arm inherits the writing
-/// of another.
+/// Each arm once. The log is emptied right before its own, on the disk too: no disk fills, no arm inherits the writing of
+/// another, and the pages that come free are those that it fills. (Where a machine's host takes back free memory, pages that
+/// wait for long are its own to fetch again, which costs more than writing to them.)
 fn one_round(
     options: &Options,
     servers: &[Server; ARMS.len()],
@@ -133,24 +134,24 @@ fn one_round(
 ) -> Result<[Sample; ARMS.len()], LoggingError> {
     let mut samples = [Sample { rate: f64::NAN, server_us: f64::NAN }; ARMS.len()];
     for (arm, server) in servers.iter().enumerate() {
+        if arm == ON {
+            empty(log)?;
+        }
         samples[arm] = measure(options, ARMS[arm], server, pipeline, stop)?;
         if stop.load(Ordering::Relaxed) {
             return Err(LoggingError::Interrupted);
         }
-        if arm == ON {
-            empty(log)?;
-        }
+    }
+    if fs::metadata(log)?.len() == 0 {
+        return Err(LoggingError::EmptyLog);
     }
     Ok(samples)
 }
 
-fn empty(log: &Path) -> Result<(), LoggingError> {
-    if fs::metadata(log)?.len() == 0 {
-        return Err(LoggingError::EmptyLog);
-    }
+fn empty(log: &Path) -> io::Result<()> {
     let file = File::options().write(true).open(log)?;
     file.set_len(0)?;
-    Ok(file.sync_all()?)
+    file.sync_all()
 }
 
 fn measure(

@@ -3,7 +3,9 @@
 //! Each run starts two servers and compares them by the very code of `slipring-load compare`, with short blocks. Against
 //! itself it must find no difference. Every server burns some CPU time for a request, as one with work to do does;
 //! against one that burns a share more, the ratio that the two servers *logged* must lie in the interval of the target
-//! CPU, and a share beyond the margin must never be called the same. A wrong run is printed as such; the command then ends with status 1.
+//! CPU, and a share beyond the margin must never be called the same. They are
+//! loaded so little that a request seldom finds another one before it: the busier a server is, the fewer of its requests pay
+//! for waking it, so that one that burns 5% more would cost less than 5% more. A wrong run is printed as such; the command then ends with status 1.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -31,8 +33,11 @@ pub(crate) struct Options {
     #[arg(long, value_delimiter = ',', default_value = "3,5,10")]
     percent: Vec<f64>,
     /// CPU nanoseconds that every server burns for a request
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 100_000)]
     base_ns: u64,
+    /// Requests a second
+    #[arg(short = 'R', long, default_value = "1000")]
+    rate: String,
     /// How long a block measures
     #[arg(long, default_value = "250ms")]
     block: String,
@@ -89,16 +94,20 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
     let stop = cli::stop_on_signals();
     let files = TempDir::new()?;
     let mut seed = options.seed;
+    let first = one(options, files.path(), 0, seed, &stop)?;
+    let base_us = cpu_row(&first.comparison)?.a.ok_or(TruthError::Unknown("no block of A was measured"))?;
+    println!(
+        "servers that burn {} ns: {base_us:.2} us of CPU per request at {} a second",
+        options.base_ns, options.rate
+    );
     let mut next = |more_ns: u64| {
         seed += 1;
         one(options, files.path(), more_ns, seed, &stop)
     };
     let mut wrong = Vec::new();
-    let mut base_us = None;
     let mut count_false = 0;
     for number in 1..=options.same {
         let run = next(0)?;
-        base_us = base_us.or(run.comparison.rows[0].a);
         let is_false = run.comparison.primaries().any(|row| row.answer.is_some_and(Answer::is_difference));
         count_false += u32::from(is_false);
         println!("a/a {number:>2}   {}{}", described(&run.comparison), if is_false { "   FALSE" } else { "" });
@@ -113,12 +122,7 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
         if options.different == 0 {
             break;
         }
-        let base = match base_us {
-            Some(us) => us,
-            None => next(0)?.comparison.rows[0].a.ok_or(TruthError::Unknown("the CPU time cannot be read"))?,
-        };
-        base_us = Some(base);
-        wrong.extend(burning(options, *percent, base, &mut next)?);
+        wrong.extend(burning(options, *percent, base_us, &mut next)?);
     }
     if wrong.is_empty() { Ok(()) } else { Err(TruthError::Wrong(wrong.join("; "))) }
 }
@@ -163,22 +167,10 @@ fn one(options: &Options, files: &Path, more_ns: u64, seed: u64, stop: &AtomicBo
         format!("exec '{program}' burn --port {{port}} --burn-ns {burn_ns} --log '{log}'")
     };
     let (a, b) = (command(options.base_ns, &logs[0]), command(options.base_ns + more_ns, &logs[1]));
-    let seed = seed.to_string();
-    let course = Course::from_flags([
-        "--a-cmd",
-        &a,
-        "--b-cmd",
-        &b,
-        "--rounds",
-        &options.rounds,
-        "--block",
-        &options.block,
-        "--settle",
-        &options.settle,
-        "--seed",
-        &seed,
-        "--quiet",
-    ])?;
+    let mut flags: Vec<String> = ["--a-cmd", &a, "--b-cmd", &b, "--rounds", &options.rounds].map(String::from).into();
+    flags.extend(["--block", &options.block, "--settle", &options.settle, "--rate", &options.rate].map(String::from));
+    flags.extend(["--seed".to_owned(), seed.to_string(), "--quiet".to_owned()]);
+    let course = Course::from_flags(flags)?;
     let comparison = compare(&course, stop)?;
     if comparison.interrupted || stop.load(Ordering::Relaxed) {
         return Err(TruthError::Interrupted);

@@ -118,8 +118,8 @@ impl Course {
     ///
     /// # Errors
     /// What the command line would say.
-    pub fn from_flags<const N: usize>(flags: [&str; N]) -> Result<Self, Failure> {
-        let options = Options::try_parse_from(std::iter::once("compare").chain(flags));
+    pub fn from_flags(flags: impl IntoIterator<Item = String>) -> Result<Self, Failure> {
+        let options = Options::try_parse_from(std::iter::once("compare".to_owned()).chain(flags));
         options.map_err(|error| Failure::usage(error.to_string()))?.course()
     }
 }

@@ -3,9 +3,9 @@
 //! Each run starts two servers and compares them by the very code of `slipring-load compare`, with short blocks. Against
 //! itself it must find no difference. Every server burns some CPU time for a request, as one with work to do does;
 //! against one that burns a share more, the ratio that the two servers *logged* must lie in the interval of the target
-//! CPU, and a share beyond the margin must never be called the same. They are
-//! loaded so little that a request seldom finds another one before it: the busier a server is, the fewer of its requests pay
-//! for waking it, so that one that burns 5% more would cost less than 5% more. A wrong run is printed as such; the command then ends with status 1.
+//! CPU, and a share beyond the margin must never be called the same. They are loaded so little that a request seldom
+//! finds another one before it: the busier a server is, the fewer of its requests pay for waking it, so that one that
+//! burns 5% more would cost less than 5% more. A wrong run is printed as such; the command then ends with status 1.
 
 use std::env;
 use std::path::{Path, PathBuf};

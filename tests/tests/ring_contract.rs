@@ -110,6 +110,7 @@ on_every_ring! {
     posting::a_post_leaves_whole_and_silently,
     posting::a_post_waits_for_room,
     posting::a_post_that_fails_says_so,
+    posting::a_post_is_cancelled_or_has_left,
     programs::a_program_speaks_and_ends,
     programs::a_program_gets_its_arguments_and_environment_alone,
     programs::bytes_pass_through_pipes_in_order,

@@ -4,8 +4,8 @@
 //! another core. A *round* lets each run once, in an order that turns; what is compared is the ratio of two figures of the
 //! same round: ours by each other's. Each has a responder of its own, because each sends a request of its own length:
 //! before the rounds it is asked once by a listener of ours, which counts the bytes. The CPU time is that of the whole
-//! process, from the scheduler's clock, by the requests that the generator says it did: on loopback a send pays for the
-//! receive of the other side, so the rate alone would reward whoever lets the server wait.
+//! process, as wait4(2) tells it, by the requests that the generator says it did: on loopback a send pays for the receive
+//! of the other side, so the rate alone would reward whoever lets the server wait.
 
 mod tool;
 
@@ -40,13 +40,13 @@ pub(crate) struct Options {
     /// Core of the generators
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(..1024))]
     load_core: u16,
+    /// Pipeline depth; repeatable
+    #[arg(long, value_name = "N", default_values_t = [1, 16], value_parser = clap::value_parser!(u32).range(1..=64))]
+    pipeline: Vec<u32>,
     /// Only these, by name; repeatable
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
 }
-
-/// Pipeline depths, in the order of the tables.
-const DEPTHS: [u32; 2] = [1, 16];
 
 /// Why nothing was measured.
 #[derive(Debug, Error)]
@@ -59,9 +59,6 @@ pub(crate) enum GeneratorsError {
         /// What it said instead.
         said: String,
     },
-    /// The kernel does not tell CPU times.
-    #[error("the CPU time of {0} cannot be read: /proc/PID/task/*/schedstat is needed")]
-    NoCpuTime(&'static str),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -74,7 +71,7 @@ pub(crate) enum GeneratorsError {
 pub(crate) fn run(options: &Options) -> Result<(), GeneratorsError> {
     let stop = cli::stop_on_signals();
     print!("{}", head(options));
-    for depth in DEPTHS {
+    for &depth in &options.pipeline {
         let mut tools = Vec::new();
         for kind in &TOOLS {
             if options.only.is_empty() || options.only.iter().any(|name| name == kind.name) {

@@ -1,13 +1,13 @@
 //! One generator: how it is called, how it tells its rate, and the null responder that waits for it.
 
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, iter};
 
-use slipring_load::machine;
 use tempfile::TempDir;
+use wait4::Wait4 as _;
 
 use super::{GeneratorsError, Options};
 use crate::probe::request_bytes;
@@ -59,7 +59,7 @@ pub(super) struct Tool {
     seconds: u32,
     words: Vec<String>,
     _responder: Server,
-    _files: TempDir,
+    files: TempDir,
 }
 
 impl Tool {
@@ -86,7 +86,7 @@ impl Tool {
             seconds: options.seconds,
             words: (kind.words)(&call),
             _responder: responder,
-            _files: files,
+            files,
         }))
     }
 
@@ -94,26 +94,21 @@ impl Tool {
         self.kind.name
     }
 
-    /// Lets it run once.
+    /// Lets it run once. It is waited for and not watched: whoever looks now and then takes time from a core that is
+    /// measured.
     pub(super) fn measure(&self) -> Result<Sample, GeneratorsError> {
+        let (said, complained) = (self.files.path().join("said"), self.files.path().join("complained"));
         let mut command = Command::new("taskset");
-        command.arg("-c").arg(self.core.to_string()).arg(&self.program).args(&self.words);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let mut cpu_ns = None;
-        while child.try_wait()?.is_none() {
-            // The last look before its end counts; what it still did behind that is a hundredth of a short run.
-            cpu_ns = machine::process_cpu_ns(child.id()).filter(|&ns| ns > 0).max(cpu_ns);
-            pause(Duration::from_millis(10));
-        }
-        let output = child.wait_with_output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let silent = || GeneratorsError::Silent {
-            tool: self.kind.name,
-            said: format!("{text}{}", String::from_utf8_lossy(&output.stderr)),
+        command.arg("-c").arg(self.core.to_string()).arg(&self.program).args(&self.words).stdin(Stdio::null());
+        let child = command.stdout(File::create(&said)?).stderr(File::create(&complained)?).spawn()?;
+        let used = child.wait4()?.rusage;
+        let text = String::from_utf8_lossy(&fs::read(said)?).into_owned();
+        let Some(rate) = (self.kind.rate)(&text).filter(|&rate| rate > 0.0) else {
+            let said = text + &String::from_utf8_lossy(&fs::read(complained)?);
+            return Err(GeneratorsError::Silent { tool: self.kind.name, said });
         };
-        let rate = (self.kind.rate)(&text).filter(|&rate| rate > 0.0).ok_or_else(silent)?;
-        let cpu_ns = cpu_ns.ok_or(GeneratorsError::NoCpuTime(self.kind.name))?;
-        Ok(Sample { rate, cpu_us: cpu_ns as f64 / 1e3 / (rate * f64::from(self.seconds)) })
+        let cpu_us = (used.utime + used.stime).as_secs_f64() * 1e6;
+        Ok(Sample { rate, cpu_us: cpu_us / (rate * f64::from(self.seconds)) })
     }
 }
 
@@ -174,12 +169,7 @@ fn installed(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let home = env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo/bin"));
     let directories = env::split_paths(&path).chain(home);
-    std::iter::once(beside).chain(directories.map(|directory| directory.join(name))).find(|program| program.is_file())
-}
-
-#[expect(clippy::disallowed_methods, reason = "there is no ring here; a process that runs is waited for")]
-fn pause(time: Duration) {
-    thread::sleep(time);
+    iter::once(beside).chain(directories.map(|directory| directory.join(name))).find(|program| program.is_file())
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub trait Ring {
 
     /// Hands everything submitted to the kernel, waits until a completion is there or `until` has passed (`None` waits
     /// without end, a deadline in the past does not wait), and appends at most [`limits::BATCH_MAX`] completions to
-    /// `batch`. Then `now` and `wall` are read anew.
+    /// `batch`. It may return with none before that, for an affair of its own. Then `now` and `wall` are read anew.
     ///
     /// # Errors
     /// Only when the ring itself is lost; nothing can go on then.

@@ -51,9 +51,9 @@ pub enum DriveError {
 /// lines of each; large ones come in fewer pieces.
 const RECV_BUFFERS: u16 = 128;
 const RECV_BUFFER_BYTES: u32 = 32 * 1024;
-const SUBMISSIONS: u32 = 1024;
+const SUBMISSIONS: u32 = 256;
 /// Completion queue entries: room for what multishot receives post unasked.
-const COMPLETIONS_MIN: u32 = 4096;
+const COMPLETIONS_MIN: u32 = 512;
 const COMPLETIONS_MAX: u32 = 65_536;
 
 /// How many descriptors this process may open, now that the limit was raised as far as it goes: what [`Plan::check`] is

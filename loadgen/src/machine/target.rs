@@ -4,7 +4,8 @@
 //! master and workers, a server's forked children, each of several processes that share a port by SO_REUSEPORT. Threads
 //! and descendants of the holders belong to them.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
@@ -115,14 +116,28 @@ fn is_local(address: &Address) -> bool {
 }
 
 fn inodes(address: &Address) -> Vec<u64> {
-    let read = |name: &str| fs::read_to_string(Path::new("/proc/net").join(name)).unwrap_or_default();
     match address {
-        Address::Tcp(wanted) => [read("tcp"), read("tcp6")].iter().flat_map(|text| tcp_inodes(text, *wanted)).collect(),
-        Address::Unix(path) => unix_inodes(&read("unix"), path),
+        Address::Tcp(wanted) => {
+            // A socket of its own family goes before one of both.
+            let tables: &[&str] = if wanted.is_ipv4() { &["tcp", "tcp6"] } else { &["tcp6"] };
+            let mut found = tables.iter().map(|name| tcp_inodes(listening(name), *wanted));
+            found.find(|inodes| !inodes.is_empty()).unwrap_or_default()
+        }
+        Address::Unix(path) => unix_inodes(&fs::read_to_string("/proc/net/unix").unwrap_or_default(), path),
     }
 }
 
-fn tcp_inodes(text: &str, wanted: SocketAddr) -> Vec<u64> {
+/// The lines of the listening sockets of `/proc/net/tcp` or `tcp6`. They come first; behind them the kernel would walk
+/// through every connection of the machine, which takes milliseconds even when there are none.
+fn listening(name: &str) -> Vec<String> {
+    /// Less than a line: asked for more, the kernel looks further before it answers.
+    const PIECE_BYTES: usize = 128;
+    let Ok(file) = File::open(Path::new("/proc/net").join(name)) else { return Vec::new() };
+    let lines = BufReader::with_capacity(PIECE_BYTES, file).lines().map_while(Result::ok).skip(1);
+    lines.take_while(|line| line.split_whitespace().nth(3) == Some(LISTENING)).collect()
+}
+
+fn tcp_inodes(lines: impl IntoIterator<Item = impl AsRef<str>>, wanted: SocketAddr) -> Vec<u64> {
     let inode = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (address, port) = fields.get(1)?.split_once(':')?;
@@ -130,7 +145,7 @@ fn tcp_inodes(text: &str, wanted: SocketAddr) -> Vec<u64> {
         let found = parse_ip(address)?;
         (is_it && takes(found, wanted.ip())).then_some(fields.get(9)?.parse().ok()?)
     };
-    text.lines().skip(1).filter_map(inode).collect()
+    lines.into_iter().filter_map(|line| inode(line.as_ref())).collect()
 }
 
 /// Whether a socket bound to `bound` takes connections for `wanted`.
@@ -212,7 +227,7 @@ mod tests {
 ";
 
     fn check(text: &str, address: &str, expected: &[u64]) {
-        assert_eq!(tcp_inodes(text, address.parse().expect("an address")), expected, "{address}");
+        assert_eq!(tcp_inodes(text.lines(), address.parse().expect("an address")), expected, "{address}");
     }
 
     #[test]

@@ -55,3 +55,29 @@ pub fn a_post_that_fails_says_so<W: World>() {
     rig.close(socket);
     rig.finish();
 }
+
+/// A cancelled post ends so, unless it has left: then nobody finds it.
+pub fn a_post_is_cancelled_or_has_left<W: World>() {
+    let mut rig = Rig::<W>::new();
+    let (mut peer, socket) = rig.connected();
+    let bytes = pattern(100_000);
+    let blob = rig.ring().freeze(bytes.clone()).expect("there is room");
+    let gone = rig.post(0, socket, blob, 10);
+    rig.assert_silent();
+    assert!(!rig.cancel(gone) && rig.world.recv(&mut peer, 10) == bytes[..10]);
+    fill_up(&mut rig, socket, |rig, streamed| {
+        let stuck = rig.post(1, socket, blob, 100_000);
+        rig.assert_silent();
+        let left = if rig.cancel(stuck) {
+            let Outcome::PostFailed(SendError::Cancelled) = rig.outcome_of(stuck) else { panic!("a cancelled post") };
+            0
+        } else {
+            bytes.len()
+        };
+        rig.world.recv(&mut peer, streamed + left);
+        rig.assert_silent();
+    });
+    rig.ring().release(blob);
+    rig.close(socket);
+    rig.finish();
+}

@@ -10,6 +10,7 @@ pub mod hosts;
 mod launcher;
 mod memory;
 pub mod null;
+mod posts;
 pub mod process;
 mod provided;
 mod queue;
@@ -53,8 +54,9 @@ use crate::{FileReader, Ring, Waker};
 use children::Children;
 use files::{Lister, OpenPath, Root};
 use fixed::FixedSockets;
+use posts::Posts;
 use provided::ProvidedBuffers;
-use queue::{Gather, Queue};
+use queue::{Gather, Limit, Queue};
 use room::Poll;
 use slots::Slots;
 use sockets::{Place, RawAddress};
@@ -77,6 +79,7 @@ pub struct UringRing {
     opens_waiting: VecDeque<(OpToken, u16, Vec<u8>)>,
     connects: Slab<Box<Connecting>>,
     polls: Slab<Poll>,
+    posts: Posts,
     /// Per token slot: what its operations in flight hold, by kind.
     holds: Vec<Holds>,
     listeners: Vec<Option<Listener>>,
@@ -151,6 +154,7 @@ impl UringRing {
             opens_waiting: VecDeque::new(),
             connects: Slab::new(),
             polls: Slab::new(),
+            posts: Posts::default(),
             holds: vec![[0; 6]; limits.token_slots as usize],
             listeners: listeners.into_iter().map(Some).collect(),
             roots,
@@ -189,18 +193,28 @@ impl UringRing {
     ) -> Result<(), RingLost> {
         self.provided.publish();
         let idle = self.ready.is_empty() && !self.queue.has_completions();
-        let wait = match until {
-            _ if !idle => Some(Duration::ZERO),
-            Some(until) if until != Deadline::NEVER => {
-                self.read_clocks();
-                Some(until.until(self.now))
-            }
-            _ => None,
+        let limit = match until {
+            _ if !idle => Limit::Now,
+            Some(until) if until != Deadline::NEVER => self.limit(until),
+            _ => Limit::Never,
         };
-        self.queue.enter(wait, gather)?;
+        self.queue.enter(limit, gather)?;
         self.reap(batch);
         self.read_clocks();
         Ok(())
+    }
+
+    /// A kernel that takes an instant saves a reading of the clock.
+    #[inline]
+    fn limit(&mut self, until: Deadline) -> Limit {
+        if until.passed(self.now) {
+            return Limit::Now;
+        }
+        if self.features.absolute_waits {
+            return Limit::At(until);
+        }
+        self.read_clocks();
+        Limit::For(until.until(self.now))
     }
 
     fn arm_wake(&mut self) {

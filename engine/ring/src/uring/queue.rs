@@ -12,6 +12,7 @@ use io_uring::types::{CancelBuilder, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, Submitter, cqueue, squeue};
 
 use crate::outcome::RingLost;
+use crate::time::Deadline;
 
 /// One io_uring with its queues taken apart once: the registered ring descriptor is remembered by the submitter.
 pub(super) struct Queue {
@@ -34,6 +35,18 @@ const FOREVER: Duration = Duration::from_secs(1 << 30);
 pub(super) struct Gather {
     pub(super) least: u32,
     pub(super) within_us: u32,
+}
+
+/// When a wait ends although nothing has completed.
+#[derive(Clone, Copy)]
+pub(super) enum Limit {
+    /// It does not wait.
+    Now,
+    /// Then, on the ring's clock (Linux 6.12).
+    At(Deadline),
+    /// After so long.
+    For(Duration),
+    Never,
 }
 
 impl Queue {
@@ -91,16 +104,16 @@ impl Queue {
         !self.completions.is_empty()
     }
 
-    /// Submits everything and waits for one completion, at most `wait` (`None`: without end); with `gather`, for so many
-    /// within its time.
-    pub(super) fn enter(&mut self, wait: Option<Duration>, gather: Option<Gather>) -> Result<(), RingLost> {
+    /// Submits everything and waits for one completion, no longer than `limit`; with `gather`, for so many within its time.
+    pub(super) fn enter(&mut self, limit: Limit, gather: Option<Gather>) -> Result<(), RingLost> {
         self.refill();
         self.submissions.sync();
-        let result = match wait {
-            Some(Duration::ZERO) => self.poll(),
-            Some(wait) => self.enter_for(wait, gather),
-            None if gather.is_some() => self.enter_for(FOREVER, gather),
-            None => self.submitter.submit_and_wait(1),
+        let result = match limit {
+            Limit::Now => self.poll(),
+            Limit::At(until) => self.wait(Duration::from_nanos(until.nanos()), EnterFlags::ABS_TIMER, gather),
+            Limit::For(time) => self.wait(time, EnterFlags::empty(), gather),
+            Limit::Never if gather.is_some() => self.wait(FOREVER, EnterFlags::empty(), gather),
+            Limit::Never => self.submitter.submit_and_wait(1),
         };
         self.submissions.sync();
         match result {
@@ -117,15 +130,14 @@ impl Queue {
         unsafe { self.submitter.enter::<libc::sigset_t>(submit, 0, GETEVENTS, None) }
     }
 
-    fn enter_for(&mut self, wait: Duration, gather: Option<Gather>) -> io::Result<usize> {
-        let timespec = Timespec::from(wait);
-        let args = SubmitArgs::new().timespec(&timespec);
-        match gather {
-            Some(Gather { least, within_us }) => {
-                self.submitter.submit_with_args(least as usize, &args.min_wait_usec(within_us))
-            }
-            None => self.submitter.submit_with_args(1, &args),
+    fn wait(&mut self, time: Duration, flags: EnterFlags, gather: Option<Gather>) -> io::Result<usize> {
+        let timespec = Timespec::from(time);
+        let mut args = SubmitArgs::new().timespec(&timespec);
+        let mut least = 1;
+        if let Some(gather) = gather {
+            (args, least) = (args.min_wait_usec(gather.within_us), gather.least as usize);
         }
+        self.submitter.submit_with_args_and_flags(least, &args, flags)
     }
 
     /// None of these is the ring's end: time passed, a signal came, the completion queue wants reaping first.

@@ -46,10 +46,7 @@ impl UringRing {
             }
             OpKind::Poll => return self.polled(token, result, cqueue::more(flags)),
             OpKind::Shutdown | OpKind::Close | OpKind::CloseFile | OpKind::ClosePipe => Outcome::Done,
-            // A send that ended short says how far it came: the connection failed behind that.
-            OpKind::Post => {
-                Outcome::PostFailed(errno::send(number(result).map_or_else(|errno| errno, |_| libc::EPIPE)))
-            }
+            OpKind::Post => return self.posted(token, result),
             OpKind::Discard => Outcome::Discarded(number(result).map_err(errno::recv)),
             OpKind::Cancel => Outcome::Cancelled(result != -libc::ENOENT),
             OpKind::Open => return self.opened(token, result),

@@ -85,6 +85,8 @@ pub struct Features {
     pub registered_files: bool,
     /// A wait may let completions gather (Linux 6.12).
     pub gathering: bool,
+    /// A wait may be told when to end instead of after how long (Linux 6.12).
+    pub absolute_waits: bool,
 }
 
 /// Which optional flags to ask for; peeled from the front when the kernel says EINVAL.
@@ -96,8 +98,10 @@ pub(super) fn build(limits: &RingLimits) -> Result<(IoUring, Features), SetupErr
     for (deferred, no_sqarray) in PEELS {
         match attempt(limits, deferred, no_sqarray) {
             Ok(ring) => {
+                // Both came with the same kernel, which names only one.
                 let gathering = ring.params().is_feature_min_timeout();
-                return Ok((ring, Features { gathering, ..features(deferred, no_sqarray) }));
+                let features = features(deferred, no_sqarray);
+                return Ok((ring, Features { gathering, absolute_waits: gathering, ..features }));
             }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refused = error,
             Err(error) => return Err(explain(error, limits)),
@@ -110,9 +114,9 @@ fn attempt(limits: &RingLimits, deferred: bool, no_sqarray: bool) -> io::Result<
     let mut builder = IoUring::builder();
     builder.setup_cqsize(limits.completions).setup_submit_all().dontfork();
     if deferred {
-        builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+        builder.setup_single_issuer().setup_defer_taskrun();
     } else {
-        builder.setup_coop_taskrun().setup_taskrun_flag();
+        builder.setup_coop_taskrun();
     }
     if no_sqarray {
         builder.setup_no_sqarray();
@@ -130,6 +134,7 @@ fn features(deferred: bool, no_sqarray: bool) -> Features {
         registered_buffers: false,
         registered_files: false,
         gathering: false,
+        absolute_waits: false,
     }
 }
 

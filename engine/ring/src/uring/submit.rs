@@ -14,7 +14,7 @@ use super::slots::Outgoing;
 use super::sockets::{self, RawAddress};
 use super::unix;
 use super::{Connecting, HOLDS_CONNECT, HOLDS_OPEN, HOLDS_POLL, HOLDS_SLOT, HOLDS_TRANSFER, UringRing, errno};
-use crate::buffer::{BlobId, SendSlot, Transfer};
+use crate::buffer::{SendSlot, Transfer};
 use crate::completion::{Completion, Outcome};
 use crate::limits::DISCARD_BYTES_MAX;
 use crate::op::{FileId, ListenerId, Op, RootId, SinkId, Socket, Task};
@@ -47,6 +47,7 @@ impl UringRing {
             Op::CloseFile { file } => self.push(token, opcode::Close::new(Fd(file.0 as RawFd)).build()),
             Op::Cancel { target } if target.kind() == OpKind::Run => self.cancel_task(token, target),
             Op::Cancel { target } if target.kind() == OpKind::AwaitExit => self.cancel_await(token, target),
+            Op::Cancel { target } if target.kind() == OpKind::Post => self.cancel_post(token, target),
             Op::Cancel { target } if self.give_up_wait(target) => {
                 self.cancel_unheard(target);
                 self.ready.push_back(Completion { token, outcome: Outcome::Cancelled(true), more: false });
@@ -118,7 +119,7 @@ impl UringRing {
 
     /// Queues what sends to a socket.
     #[inline]
-    fn push_out(&mut self, token: OpToken, socket: Socket, entry: Entry) {
+    pub(super) fn push_out(&mut self, token: OpToken, socket: Socket, entry: Entry) {
         let is_fixed = self.fixed.count(&self.queue, socket.0 as RawFd);
         self.push(token, if is_fixed { entry.flags(Flags::FIXED_FILE) } else { entry });
     }
@@ -153,15 +154,6 @@ impl UringRing {
             wait.cancel();
         }
         waiting == target
-    }
-
-    /// MSG_WAITALL lets the kernel go on behind a short send, so a success is all of it, which needs no completion. What
-    /// fails or ends short is posted all the same.
-    #[inline]
-    fn post(&mut self, token: OpToken, socket: Socket, blob: BlobId, len: u32) {
-        let start = self.slots.pin(blob, len);
-        let entry = opcode::Send::new(fd(socket), start, len).flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL).build();
-        self.push_out(token, socket, entry.flags(Flags::SKIP_SUCCESS));
     }
 
     fn stream(&mut self, token: OpToken, socket: Socket, transfer: Transfer, range: std::ops::Range<u32>) {
@@ -302,7 +294,7 @@ impl UringRing {
 }
 
 #[inline]
-fn fd(socket: Socket) -> Fd {
+pub(super) fn fd(socket: Socket) -> Fd {
     Fd(socket.0 as RawFd)
 }
 

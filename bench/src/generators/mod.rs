@@ -14,6 +14,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use slipring_load::cli;
 use thiserror::Error;
 
@@ -44,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_values_t = [1, 16], value_parser = clap::value_parser!(u32).range(1..=64))]
     pipeline: Vec<u32>,
     /// Only these, by name; repeatable
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(TOOLS.map(|kind| kind.name)))]
     only: Vec<String>,
 }
 

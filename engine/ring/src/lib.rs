@@ -37,7 +37,6 @@ pub use waker::{Asked, Wake, Waker};
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Submission, completion, owned memory and time, for one shard.
 ///
@@ -57,23 +56,6 @@ pub trait Ring {
     /// # Errors
     /// Only when the ring itself is lost; nothing can go on then.
     fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost>;
-
-    /// As [`Ring::wait`], but lets completions gather: once something waits to be done it may return as late as `within`
-    /// for as many as `least`, which makes fewer and larger ticks under load. A ring that cannot (Linux before 6.12) does
-    /// not, so nobody may count on it.
-    ///
-    /// # Errors
-    /// As [`Ring::wait`].
-    fn wait_to_gather(
-        &mut self,
-        least: u32,
-        within: Duration,
-        until: Option<Deadline>,
-        batch: &mut Batch,
-    ) -> Result<(), RingLost> {
-        let _ = (least, within);
-        self.wait(until, batch)
-    }
 
     /// The monotonic time of the last `wait`.
     fn now(&self) -> Instant;

@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Command;
 use std::time::Duration;
 
 use slipring_ring::uring::{Launcher, LauncherOptions, Listener, UringConfig, UringRing};
 use slipring_ring::{
     Batch, Child, ChildError, Deadline, Exit, Launch, ListenerId, Op, OpKind, OpToken, Outcome, PipeId, Ring,
-    SpawnError,
+    SendError, SpawnError,
 };
 
 use crate::world::LIMITS;
@@ -207,21 +208,61 @@ fn a_drained_unix_listener_gives_up_its_path() {
     drop(successor);
 }
 
-/// Gathering never loses a completion and keeps the deadline, whatever the kernel makes of it.
+/// A ring with nothing to do neither ends its wait at once nor loses what wakes it.
 #[test]
-fn gathering_keeps_the_deadline() {
+fn waiting_keeps_the_deadline() {
     let mut ring = UringRing::new(UringConfig::new(LIMITS)).expect("io_uring");
     let mut batch = Batch::new();
     ring.wait(Some(Deadline::at(ring.now())), &mut batch).expect("the ring is not lost");
-    let (before, span) = (ring.now(), Duration::from_millis(20));
-    while ring.now().since(before) < span {
-        let until = Some(before.after(span));
-        ring.wait_to_gather(8, Duration::from_millis(1), until, &mut batch).expect("the ring is not lost");
+    let until = ring.now().after(Duration::from_millis(20));
+    let mut waits = 0;
+    while !until.passed(ring.now()) {
+        ring.wait(Some(until), &mut batch).expect("the ring is not lost");
         assert!(batch.is_empty());
+        waits += 1;
     }
+    assert!(waits <= 10, "{waits} waits: it spins");
     ring.waker().wake();
     while batch.is_empty() {
-        ring.wait_to_gather(8, Duration::from_millis(1), None, &mut batch).expect("the ring is not lost");
+        ring.wait(None, &mut batch).expect("the ring is not lost");
     }
     assert!(matches!(batch.drain().next().expect("it is not empty").outcome, Outcome::Woken));
+}
+
+/// Posts to a peer that goes away fail, the one of which a part has left among them: each has either arrived whole or
+/// says so.
+#[test]
+fn a_post_that_is_cut_says_so() {
+    const POSTS: u32 = 8;
+    const LEN: u32 = 250_000;
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("socket");
+    let listener = UnixListener::bind(&path).expect("a socket's path");
+    let mut ring = UringRing::new(UringConfig::new(LIMITS)).expect("io_uring");
+    let connect = Op::ConnectUnix { path: path.as_os_str().as_bytes() };
+    let Outcome::Connected(Ok(socket)) = outcome(&mut ring, OpKind::Connect, connect) else { panic!("it listens") };
+    let (mut peer, _) = listener.accept().expect("a connection");
+    let blob = ring.freeze(vec![b'x'; LEN as usize]).expect("there is room");
+    for slot in 0..POSTS {
+        ring.submit(OpToken::new(OpKind::Post, 1, slot), Op::Post { socket, blob, len: LEN });
+    }
+    let mut batch = Batch::new();
+    ring.wait(Some(Deadline::at(ring.now())), &mut batch).expect("the ring is not lost");
+    peer.set_nonblocking(true).expect("a socket");
+    let mut arrived = Vec::new();
+    let error = peer.read_to_end(&mut arrived).expect_err("nobody has closed it");
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    drop(peer);
+    let whole = arrived.len() / LEN as usize;
+    assert!(whole < POSTS as usize && !arrived.len().is_multiple_of(LEN as usize), "{} bytes", arrived.len());
+    let mut failed = 0;
+    let until = ring.now().after(Duration::from_secs(10));
+    while failed + whole < POSTS as usize {
+        assert!(!until.passed(ring.now()), "{failed} of {POSTS} failed, {whole} arrived");
+        ring.wait(Some(until), &mut batch).expect("the ring is not lost");
+        for completion in batch.drain() {
+            assert!(matches!(completion.outcome, Outcome::PostFailed(SendError::Broken(_))), "{completion:?}");
+            failed += 1;
+        }
+    }
 }

@@ -39,7 +39,6 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use io_uring::opcode;
 use slab::Slab;
@@ -56,7 +55,7 @@ use files::{Lister, OpenPath, Root};
 use fixed::FixedSockets;
 use posts::Posts;
 use provided::ProvidedBuffers;
-use queue::{Gather, Limit, Queue};
+use queue::{Limit, Queue};
 use room::Poll;
 use slots::Slots;
 use sockets::{Place, RawAddress};
@@ -185,25 +184,6 @@ impl UringRing {
         self.features
     }
 
-    fn wait_with(
-        &mut self,
-        gather: Option<Gather>,
-        until: Option<Deadline>,
-        batch: &mut Batch,
-    ) -> Result<(), RingLost> {
-        self.provided.publish();
-        let idle = self.ready.is_empty() && !self.queue.has_completions();
-        let limit = match until {
-            _ if !idle => Limit::Now,
-            Some(until) if until != Deadline::NEVER => self.limit(until),
-            _ => Limit::Never,
-        };
-        self.queue.enter(limit, gather)?;
-        self.reap(batch);
-        self.read_clocks();
-        Ok(())
-    }
-
     /// A kernel that takes an instant saves a reading of the clock.
     #[inline]
     fn limit(&mut self, until: Deadline) -> Limit {
@@ -241,19 +221,17 @@ impl Ring for UringRing {
     }
 
     fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost> {
-        self.wait_with(None, until, batch)
-    }
-
-    fn wait_to_gather(
-        &mut self,
-        least: u32,
-        within: Duration,
-        until: Option<Deadline>,
-        batch: &mut Batch,
-    ) -> Result<(), RingLost> {
-        let within_us = u32::try_from(within.as_micros()).unwrap_or(u32::MAX);
-        let gather = (self.features.gathering && least > 1).then_some(Gather { least, within_us });
-        self.wait_with(gather, until, batch)
+        self.provided.publish();
+        let idle = self.ready.is_empty() && !self.queue.has_completions();
+        let limit = match until {
+            _ if !idle => Limit::Now,
+            Some(until) if until != Deadline::NEVER => self.limit(until),
+            _ => Limit::Never,
+        };
+        self.queue.enter(limit)?;
+        self.reap(batch);
+        self.read_clocks();
+        Ok(())
     }
 
     fn now(&self) -> Instant {

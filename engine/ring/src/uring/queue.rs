@@ -27,16 +27,6 @@ pub(super) struct Queue {
 /// How long to wait before another try when the kernel has no memory for a submission.
 const NO_MEMORY_WAIT: Duration = Duration::from_millis(10);
 
-/// Longer than any ring lives, and no overflow in the kernel.
-const FOREVER: Duration = Duration::from_secs(1 << 30);
-
-/// How many completions a wait would like to return with, and how long it may wait for them.
-#[derive(Clone, Copy)]
-pub(super) struct Gather {
-    pub(super) least: u32,
-    pub(super) within_us: u32,
-}
-
 /// When a wait ends although nothing has completed.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
@@ -104,15 +94,14 @@ impl Queue {
         !self.completions.is_empty()
     }
 
-    /// Submits everything and waits for one completion, no longer than `limit`; with `gather`, for so many within its time.
-    pub(super) fn enter(&mut self, limit: Limit, gather: Option<Gather>) -> Result<(), RingLost> {
+    /// Submits everything and waits for one completion, no longer than `limit`.
+    pub(super) fn enter(&mut self, limit: Limit) -> Result<(), RingLost> {
         self.refill();
         self.submissions.sync();
         let result = match limit {
             Limit::Now => self.poll(),
-            Limit::At(until) => self.wait(Duration::from_nanos(until.nanos()), EnterFlags::ABS_TIMER, gather),
-            Limit::For(time) => self.wait(time, EnterFlags::empty(), gather),
-            Limit::Never if gather.is_some() => self.wait(FOREVER, EnterFlags::empty(), gather),
+            Limit::At(until) => self.wait(Duration::from_nanos(until.nanos()), EnterFlags::ABS_TIMER),
+            Limit::For(time) => self.wait(time, EnterFlags::empty()),
             Limit::Never => self.submitter.submit_and_wait(1),
         };
         self.submissions.sync();
@@ -130,14 +119,9 @@ impl Queue {
         unsafe { self.submitter.enter::<libc::sigset_t>(submit, 0, GETEVENTS, None) }
     }
 
-    fn wait(&mut self, time: Duration, flags: EnterFlags, gather: Option<Gather>) -> io::Result<usize> {
+    fn wait(&mut self, time: Duration, flags: EnterFlags) -> io::Result<usize> {
         let timespec = Timespec::from(time);
-        let mut args = SubmitArgs::new().timespec(&timespec);
-        let mut least = 1;
-        if let Some(gather) = gather {
-            (args, least) = (args.min_wait_usec(gather.within_us), gather.least as usize);
-        }
-        self.submitter.submit_with_args_and_flags(least, &args, flags)
+        self.submitter.submit_with_args_and_flags(1, &SubmitArgs::new().timespec(&timespec), flags)
     }
 
     /// None of these is the ring's end: time passed, a signal came, the completion queue wants reaping first.
@@ -193,5 +177,29 @@ impl Drop for Queue {
         }
         // SAFETY: the pointer came from `Box::leak` in `new`, and its borrowers were dropped above.
         drop(unsafe { Box::from_raw(self.ring.as_ptr()) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{clock, setup};
+    use super::*;
+    use crate::limits::RingLimits;
+
+    /// Both ways of saying when a wait ends; older kernels know the second one only.
+    #[test]
+    fn a_wait_lasts_until_its_limit() {
+        let (ring, features) = setup::build(&RingLimits::SERVER).expect("io_uring");
+        let mut queue = Queue::new(ring);
+        let span = Duration::from_millis(20);
+        let start = clock::now();
+        if features.absolute_waits {
+            queue.enter(Limit::At(start.after(span))).expect("the ring is not lost");
+            assert!(start.after(span).passed(clock::now()));
+            queue.enter(Limit::At(start.after(span))).expect("it has passed, which is no error");
+        }
+        let start = clock::now();
+        queue.enter(Limit::For(span)).expect("the ring is not lost");
+        assert!(start.after(span).passed(clock::now()) && !queue.has_completions());
     }
 }

@@ -83,8 +83,6 @@ pub struct Features {
     pub registered_buffers: bool,
     /// Sockets that are sent to often are found in the ring's own table (Linux 6.13).
     pub registered_files: bool,
-    /// A wait may let completions gather (Linux 6.12).
-    pub gathering: bool,
     /// A wait may be told when to end instead of after how long (Linux 6.12).
     pub absolute_waits: bool,
 }
@@ -98,10 +96,9 @@ pub(super) fn build(limits: &RingLimits) -> Result<(IoUring, Features), SetupErr
     for (deferred, no_sqarray) in PEELS {
         match attempt(limits, deferred, no_sqarray) {
             Ok(ring) => {
-                // Both came with the same kernel, which names only one.
-                let gathering = ring.params().is_feature_min_timeout();
-                let features = features(deferred, no_sqarray);
-                return Ok((ring, Features { gathering, absolute_waits: gathering, ..features }));
+                // They have no feature bit of their own, but came with one that has.
+                let absolute_waits = ring.params().is_feature_min_timeout();
+                return Ok((ring, Features { absolute_waits, ..features(deferred, no_sqarray) }));
             }
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refused = error,
             Err(error) => return Err(explain(error, limits)),
@@ -133,7 +130,6 @@ fn features(deferred: bool, no_sqarray: bool) -> Features {
         registered_fd: false,
         registered_buffers: false,
         registered_files: false,
-        gathering: false,
         absolute_waits: false,
     }
 }

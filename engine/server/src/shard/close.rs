@@ -201,6 +201,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.recv = Recv::Off;
         }
         self.drop_inbound(index);
+        self.release_spool(index);
         self.settle(index);
     }
 }

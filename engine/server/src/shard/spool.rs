@@ -136,10 +136,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.answer_unasked(index, 500);
     }
 
-    /// Lets a spool go whose exchange has ended.
+    /// Lets a spool go whose exchange has ended, before anything that ends with it is sent: its place is somebody else's from
+    /// then on, however long the peer is still heard out.
     pub(super) fn release_spool(&mut self, index: u32) {
         let Some(entry) = self.table.get(index) else { return };
-        if entry.spool.is_none() || entry.ask.is_some() || entry.conn.is_reading_body() {
+        if entry.spool.as_ref().is_none_or(|spool| spool.is_busy())
+            || entry.ask.is_some()
+            || entry.conn.is_reading_body()
+        {
             return;
         }
         let token = entry.token(OpKind::CloseFile, index);

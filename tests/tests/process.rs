@@ -25,6 +25,8 @@ mod files;
 mod full_disk;
 #[path = "process/harness.rs"]
 mod harness;
+#[path = "process/held.rs"]
+mod held;
 #[path = "process/leaving.rs"]
 mod leaving;
 #[path = "process/life.rs"]

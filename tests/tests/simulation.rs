@@ -15,6 +15,10 @@ mod answers;
 mod client;
 #[path = "simulation/handler.rs"]
 mod handler;
+#[path = "simulation/held.rs"]
+mod held;
+#[path = "simulation/held_scripts.rs"]
+mod held_scripts;
 #[path = "simulation/pattern.rs"]
 mod pattern;
 #[path = "simulation/play.rs"]

@@ -8,8 +8,10 @@ mod ends;
 mod flow;
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -30,11 +32,16 @@ fn server_with(scripts: &[(&str, &str)], flags: &[&str]) -> (TempDir, Server) {
     (directory, server)
 }
 
+/// Another process writes it: a descriptor of this one may live on for a moment in a process that another test is starting,
+/// and what is open for writing is not executed (ETXTBSY).
 fn put_script(directory: &Path, name: &str, text: &str) {
     let path = directory.join("cgi-bin").join(name);
     fs::create_dir_all(path.parent().expect("it is in the directory")).expect("a directory");
-    fs::write(&path, text).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(&path).stdin(Stdio::piped());
+    let mut shell = shell.spawn().expect("sh runs");
+    shell.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("the shell reads");
+    assert!(shell.wait().expect("it ends").success());
 }
 
 /// An answer in pieces: status, head, body, and how the connection ended.

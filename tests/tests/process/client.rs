@@ -77,11 +77,17 @@ impl Client {
 
     /// Everything until the end of the connection, and how it ended.
     pub fn read_to_end(&mut self) -> (Vec<u8>, End) {
+        let (bytes, end) = self.read_up_to(u64::MAX);
+        (bytes, end.expect("it has an end"))
+    }
+
+    /// The same for an answer that may be without end: at most about `limit` bytes, and no end if there were as many.
+    pub fn read_up_to(&mut self, limit: u64) -> (Vec<u8>, Option<End>) {
         let mut bytes = std::mem::take(&mut self.unread);
-        let end = match self.stream.read_to_end(&mut bytes) {
-            Ok(_) => End::Fin,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => End::Silence,
-            Err(_) => End::Reset,
+        let end = match Read::by_ref(&mut self.stream).take(limit).read_to_end(&mut bytes) {
+            Ok(len) => ((len as u64) < limit).then_some(End::Fin),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Some(End::Silence),
+            Err(_) => Some(End::Reset),
         };
         (bytes, end)
     }

@@ -6,18 +6,23 @@ use std::time::Duration;
 use crate::client::{Client, End, Response, get, request};
 use crate::harness::{PATIENCE, Server, pattern, site, wait_for};
 
-/// Lets a drain begin, and waits until the server takes no new peer: then it has begun.
-fn begin_drain(server: &Server) {
-    server.signal("TERM");
+/// Lets a signal begin a drain, and waits until the server takes no new peer: then it has begun.
+pub fn begin_drain(server: &Server, signal: &str) {
+    server.signal(signal);
     wait_for("the drain", PATIENCE, || std::net::TcpStream::connect(server.address()).is_err());
 }
 
-/// The one answer to what was begun, which says that the connection ends, and its end.
-fn last_answer(client: &mut Client) -> Response {
+/// The one answer to what was begun, and its end.
+fn only_answer(client: &mut Client) -> Response {
     let (bytes, end) = client.read_to_end();
     let mut all = Response::parse_all(&bytes).expect("a whole answer");
     assert_eq!((all.len(), end), (1, End::Fin));
-    let answer = all.remove(0);
+    all.remove(0)
+}
+
+/// The same, which says that the connection ends.
+fn last_answer(client: &mut Client) -> Response {
+    let answer = only_answer(client);
     assert_eq!(answer.field("Connection"), Some("close"));
     answer
 }
@@ -34,7 +39,7 @@ fn a_body_that_was_begun_is_taken() {
     waiting.send(&request("POST", "/x", "Expect: 100-continue\r\nContent-Length: 10\r\n"));
     assert_eq!(waiting.response().map(|answer| answer.status), Some(100));
     thread::sleep(Duration::from_millis(100));
-    begin_drain(&server);
+    begin_drain(&server, "TERM");
     sized.send(b"56789");
     chunked.send(b"6789\r\n0\r\n\r\n");
     waiting.send(b"0123456789");
@@ -51,7 +56,7 @@ fn a_stream_that_was_begun_comes_to_its_end() {
     let mut server = Server::example("stream", &[]);
     let mut client = server.client();
     let start = client.send(b"GET /2000000 HTTP/1.0\r\n\r\n").read_some(1000);
-    begin_drain(&server);
+    begin_drain(&server, "TERM");
     let (rest, end) = client.read_to_end();
     let all = [start, rest].concat();
     assert_eq!(end, End::Fin);
@@ -59,9 +64,15 @@ fn a_stream_that_was_begun_comes_to_its_end() {
     assert_eq!(server.wait(PATIENCE).code(), Some(0));
 }
 
-/// A job that was begun when SIGTERM comes is waited for, and answered; what waits for a worker too.
+/// A job that was begun when SIGTERM comes is waited for, and answered; what waits for a worker too. On a loaded machine
+/// SIGTERM may come when jobs have ended: then it is tried again.
 #[test]
 fn a_job_that_was_begun_is_waited_for() {
+    assert!((0..5).any(|_| jobs_outlive_the_signal()), "no answer behind SIGTERM says that it is the last");
+}
+
+/// Whether every job was answered when the drain had begun: its answer says that it is the last.
+fn jobs_outlive_the_signal() -> bool {
     let mut server = Server::example("blocking", &[]);
     let mut clients: Vec<Client> = (0..8).map(|_| server.client()).collect();
     for client in &mut clients {
@@ -71,13 +82,13 @@ fn a_job_that_was_begun_is_waited_for() {
     let body = pattern(300_000);
     spooled.send(&request("POST", "/", "Content-Length: 300000\r\n")).send(&body[..150_000]);
     thread::sleep(Duration::from_millis(200));
-    begin_drain(&server);
+    begin_drain(&server, "TERM");
     spooled.send(&body[150_000..]);
     assert_eq!(last_answer(&mut spooled).body, b"300000 bytes\n");
-    for client in &mut clients {
-        assert_eq!(last_answer(client).body, b"after 1s\n");
-    }
+    let answers: Vec<Response> = clients.iter_mut().map(only_answer).collect();
+    assert!(answers.iter().all(|answer| answer.body == b"after 1s\n"));
     assert_eq!(server.wait(PATIENCE).code(), Some(0));
+    answers.iter().all(|answer| answer.field("Connection") == Some("close"))
 }
 
 /// Of many requests that stand in the pipeline when SIGTERM comes, some are answered, whole and in order, and the last of

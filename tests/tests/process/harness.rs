@@ -61,6 +61,11 @@ impl Server {
 
     /// Starts any of them and waits for its first line, which tells the port.
     pub fn start(command: &mut Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|said| panic!("no server, but {said}"))
+    }
+
+    /// The same; what it said instead, if it does not tell a port.
+    pub fn try_start(command: &mut Command) -> Result<Self, String> {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         let err = listen(child.stderr.take().expect("it is piped"), None);
@@ -70,9 +75,9 @@ impl Server {
         let Some(port) = port_of(&banner) else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("no banner but {banner:?}; it said: {}", err.lock().expect("no panic").as_str());
+            return Err(format!("{banner:?}; it said: {}", err.lock().expect("no panic").as_str()));
         };
-        Self { child, address: (Ipv4Addr::LOCALHOST, port).into(), out, err }
+        Ok(Self { child, address: (Ipv4Addr::LOCALHOST, port).into(), out, err })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -241,6 +246,23 @@ pub fn wait_for(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
         assert!(start.elapsed() < limit, "waited {limit:?} for {what}");
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// How much processor time each server took while it was watched for so long, of the best of three watches: a host that
+/// takes time away may have it counted as a server's, but not again and again. Who spins spins in every watch.
+pub fn least_cpu(servers: &[&Server], watched: Duration, enough: Duration) -> Vec<Duration> {
+    let times = || servers.iter().map(|server| server.cpu());
+    let mut least = vec![Duration::MAX; servers.len()];
+    for _ in 0..3 {
+        let before: Vec<Duration> = times().collect();
+        thread::sleep(watched);
+        let spent = times().zip(before).map(|(after, before)| after.saturating_sub(before));
+        least = spent.zip(least).map(|(spent, least)| spent.min(least)).collect();
+        if least.iter().all(|&spent| spent < enough) {
+            break;
+        }
+    }
+    least
 }
 
 /// Runs `work` on a thread; the receiver gets what it returns, and ends empty if it panics.

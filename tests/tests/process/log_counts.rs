@@ -18,8 +18,7 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 /// Sends so many requests in pipelines over some connections and returns how many answers began. A server that ends
 /// meanwhile leaves the rest unanswered.
 fn hammer(address: SocketAddr, requests: usize) -> usize {
-    let work = move || {
-        let mut stream = TcpStream::connect(address).expect("it listens");
+    let work = move |mut stream: TcpStream| {
         stream.set_nodelay(true).expect("a socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         let mut counter = Counter::default();
@@ -36,7 +35,10 @@ fn hammer(address: SocketAddr, requests: usize) -> usize {
         counter.read(&mut stream, usize::MAX);
         counter.answers
     };
-    let workers: Vec<_> = (0..CONNECTIONS).map(|_| thread::spawn(work)).collect();
+    // All before the first asks: a server that is told to end meanwhile takes no more.
+    let connect = |_| TcpStream::connect(address).expect("it listens");
+    let streams: Vec<TcpStream> = (0..CONNECTIONS).map(connect).collect();
+    let workers: Vec<_> = streams.into_iter().map(|stream| thread::spawn(move || work(stream))).collect();
     workers.into_iter().map(|worker| worker.join().expect("no panic")).sum()
 }
 

@@ -6,11 +6,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::client::{Response, get};
+use crate::client::{End, Response, get};
 use crate::harness::{PATIENCE, Server, site, wait_for};
 
+/// How much of an answer is read.
+const READ_BYTES_MAX: u64 = 4 << 20;
+
 /// Attack 19: files of procfs and sysfs say that they are empty or 4096 bytes long, and are neither. Whatever is answered is
-/// framed right, at once, and nobody waits for ever.
+/// framed right, at once, and nobody waits for ever. Others say that they are far longer than anybody reads.
 #[test]
 fn files_that_the_kernel_makes_up() {
     for (root, targets) in [
@@ -45,12 +48,12 @@ fn files_that_the_kernel_makes_up() {
                 format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nRange: bytes=0-999999\r\n\r\n");
             let whole = asked.replace("Range: bytes=0-999999\r\n", "");
             for asked in [asked, whole] {
-                let (bytes, end) = server.client().send(asked.as_bytes()).read_to_end();
+                let (bytes, end) = server.client().send(asked.as_bytes()).read_up_to(READ_BYTES_MAX);
                 let parsed = Response::parse_all(&bytes).map(|all| all.first().map(|answer| answer.status));
                 // Cut is right where the kernel said another length than it then had.
                 let said = parsed.unwrap_or(Some(200));
                 println!("{root}{target}: {said:?}, {} bytes, {end:?}", bytes.len());
-                assert_ne!(end, crate::client::End::Silence, "{root}{target}");
+                assert_ne!(end, Some(End::Silence), "{root}{target}");
                 assert!(
                     said.is_some_and(|status| matches!(status, 200 | 206 | 301 | 404 | 416 | 500 | 503)),
                     "{root}{target}: {said:?}"

@@ -14,6 +14,7 @@ use slipring_ring::{
     SendError, SpawnError,
 };
 
+use crate::uring_world::{comes_true, write_program};
 use crate::world::LIMITS;
 
 fn make() -> (UringRing, Launcher) {
@@ -98,7 +99,8 @@ fn what_cannot_be_executed_says_why() {
     let (mut ring, _launcher) = make();
     let directory = tempfile::TempDir::new().expect("a temporary directory");
     let plain = directory.path().join("plain");
-    fs::write(&plain, "no first line that names an interpreter").expect("a file");
+    write_program(&plain, "no first line that names an interpreter");
+    fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).expect("it is ours");
     let plain = plain.to_str().expect("text");
     assert_eq!(spawn(&mut ring, &[plain]), Err(SpawnError::Denied));
     fs::set_permissions(plain, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -171,6 +173,7 @@ fn a_stale_socket_file_is_replaced() {
     let path = directory.path().join("socket");
     drop(std::os::unix::net::UnixListener::bind(&path).expect("a free path"));
     assert!(path.exists(), "the standard library leaves it behind, as a killed server does");
+    assert!(comes_true(|| UnixStream::connect(&path).is_err()), "nobody holds it any more");
     let listener = Listener::bind_unix(&path, 0o640, 16).expect("nobody answers there");
     assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o640);
     assert_eq!(listener.address(), None);

@@ -4,11 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use slipring_ring::sim::Step;
@@ -19,6 +18,28 @@ use slipring_ring::{Exit, Launch};
 use tempfile::TempDir;
 
 use crate::world::{End, LIMITS, World};
+
+/// Writes what can be executed. Another process does: a descriptor of this one may live on for a moment in a process that
+/// another test has just forked, and what is open for writing is not executed (ETXTBSY).
+pub fn write_program(path: &Path, text: &str) {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped());
+    let mut shell = shell.spawn().expect("sh runs");
+    shell.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("the shell reads");
+    assert!(shell.wait().expect("it ends").success());
+}
+
+/// Whether it comes true within [`PATIENCE`]: what this process has closed may live on for a moment in a process that
+/// another test has just forked.
+pub fn comes_true(is_true: impl Fn() -> bool) -> bool {
+    const STEP: Duration = Duration::from_millis(10);
+    (0..PATIENCE.as_millis() / STEP.as_millis()).any(|_| is_true() || (pause(STEP), false).1)
+}
+
+#[expect(clippy::disallowed_methods, reason = "another process is waited for, not the ring")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
 
 /// A ring on io_uring.
 pub struct UringWorld {
@@ -133,7 +154,7 @@ impl World for UringWorld {
     }
 
     fn is_refused(&mut self) -> bool {
-        TcpStream::connect_timeout(&self.listener, REFUSAL).is_err()
+        comes_true(|| TcpStream::connect_timeout(&self.listener, REFUSAL).is_err())
     }
 
     fn address(&mut self, peer: &Stream) -> SocketAddr {
@@ -228,8 +249,7 @@ impl World for UringWorld {
 
     fn put_program(&mut self, steps: Vec<Step>) -> Launch {
         let path = self.path("program");
-        fs::write(&path, script(&steps)).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        write_program(&path, &script(&steps));
         let bytes = |path: &std::path::Path| path.as_os_str().as_bytes().to_vec();
         Launch { program: bytes(&path), directory: bytes(self.directory.path()), ..Launch::default() }
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use slipring::shard::{Message, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
+use slipring::Handler;
+use slipring::shard::{Message, PROGRAM_TOKENS, RESERVED_TOKENS, Shard, ShardConfig, ShardLimits};
 use slipring_ring::sim::{FaultPlan, Outside, PeerId, SIM_LIMITS, SimConfig, SimRing};
 use slipring_ring::{ListenerId, RingLimits};
 
@@ -10,7 +11,7 @@ use crate::handler::Flaw;
 use crate::play::Play;
 
 /// One shard in a world where only that goes wrong which the scene wants.
-pub struct Rig<P: Play> {
+pub struct Rig<P: Handler> {
     /// The world.
     pub outside: Outside,
     shard: Shard<SimRing, P>,
@@ -38,14 +39,23 @@ const CONNECTIONS: usize = 32;
 impl<P: Play> Rig<P> {
     /// A shard that listens.
     pub fn new(setting: Setting) -> Self {
+        Self::with(setting, |_| {}, P::factory(Flaw::Sound))
+    }
+}
+
+impl<P: Handler> Rig<P> {
+    /// A shard that listens, `change`d as a scene wants it.
+    pub fn with(setting: Setting, change: impl FnOnce(&mut ShardConfig), factory: Box<dyn FnMut() -> P>) -> Self {
         let Setting { send_slots, turn_requests_max, plan } = setting;
-        let limits = RingLimits { send_slots, token_slots: (CONNECTIONS + RESERVED_TOKENS) as u32, ..SIM_LIMITS };
-        let ring = SimRing::new(SimConfig { limits: limits.clone(), plan, ..SimConfig::new(1) });
-        let outside = ring.outside();
         let mut config = ShardConfig::new(CONNECTIONS);
-        config.limits = ShardLimits { ring: limits, ..config.limits };
+        config.limits = ShardLimits { ring: RingLimits { send_slots, ..SIM_LIMITS }, ..config.limits };
         config.rules.turn_requests_max = turn_requests_max;
-        let mut rig = Self { outside, shard: Shard::new(ring, config, P::factory(Flaw::Sound)) };
+        change(&mut config);
+        let limits = &mut config.limits;
+        limits.ring.token_slots = (limits.connections_max + RESERVED_TOKENS + PROGRAM_TOKENS) as u32;
+        let ring = SimRing::new(SimConfig { limits: limits.ring.clone(), plan, ..SimConfig::new(1) });
+        let outside = ring.outside();
+        let mut rig = Self { outside, shard: Shard::new(ring, config, factory) };
         rig.run(Duration::from_millis(1));
         rig
     }
@@ -92,6 +102,16 @@ impl<P: Play> Rig<P> {
     /// Deadlines that have passed.
     pub fn timeouts(&self) -> u64 {
         self.shard.metrics().timeouts
+    }
+
+    /// Connections that ended short of an answer.
+    pub fn aborted(&self) -> u64 {
+        self.shard.metrics().aborted
+    }
+
+    /// Connections that the shard has.
+    pub fn connections(&self) -> usize {
+        self.shard.connections()
     }
 
     /// Asks for a drain.

@@ -194,9 +194,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         self.resume(index, Arrival::Listed(result));
     }
 
-    /// Goes on with a connection's exchange.
+    /// Goes on with a connection's exchange; one that is being given up asks for nothing more.
     pub(super) fn resume(&mut self, index: u32, arrival: Arrival) {
-        let Some(entry) = self.table.get(index) else { return };
+        let Some(entry) = self.table.get(index).filter(|entry| entry.end != End::Cancelling) else { return };
         if entry.slot.is_none() {
             entry.slot = self.ring.take_slot();
         }
@@ -229,6 +229,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             Resumed::Answered { close } => {
                 if close {
                     entry.end = End::AfterSend { linger: open.held.unread || entry.backlog() > 0 };
+                    self.drop_inbound(index);
                 }
                 self.close_ask(index, open, None);
                 self.let_script_go(index, false);

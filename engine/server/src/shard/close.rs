@@ -80,6 +80,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         self.wheel.remove(&mut self.table, index);
         self.drop_inbound(index);
+        self.let_script_go(index, true);
         let Some(entry) = self.table.get(index) else { return };
         let close_file = entry.token(OpKind::CloseFile, index);
         let held = entry.conn.take_held();
@@ -201,6 +202,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             entry.recv = Recv::Off;
         }
         self.drop_inbound(index);
+        self.forget_waiting_piece(index);
         self.release_spool(index);
         self.settle(index);
     }

@@ -69,6 +69,8 @@ pub struct Shard<R: Ring, H: Handler> {
     ready: VecDeque<u32>,
     /// Connections that wait for a send slot, a transfer buffer, a receive buffer.
     slots_waiting: VecDeque<u32>,
+    /// One of the first is being called.
+    serving_slots: bool,
     streams_waiting: VecDeque<u32>,
     starved: VecDeque<u32>,
     scripts: Scripts,
@@ -113,6 +115,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             dirty: Vec::with_capacity(limits.connections_max.min(4096)),
             ready: VecDeque::with_capacity(256),
             slots_waiting: VecDeque::new(),
+            serving_slots: false,
             streams_waiting: VecDeque::new(),
             callers: Callers::default(),
             followers: Followers::default(),

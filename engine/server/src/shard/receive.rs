@@ -60,12 +60,14 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    /// The receive is off: go on with the end, or arm it again if more can be consumed.
+    /// The receive is off: go on with the end, or arm it again if more can be consumed. Who waits for a send slot or for the
+    /// log cannot; the turn behind that wait arms it.
     fn recv_ended(&mut self, index: u32) {
         let Some(entry) = self.table.get(index) else { return };
         match entry.end {
             End::Cancelling => self.finish_teardown(index),
             End::Lingering => self.arm_recv(index),
+            End::Open if entry.awaits_slot || entry.awaits_log => {}
             End::Open if entry.can_consume() && !entry.ready && entry.recv == Recv::Off => self.arm_recv(index),
             End::Open | End::AfterSend { .. } => {}
         }
@@ -127,7 +129,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.backlog() > INBOUND_BYTES_MAX {
             return self.abort(index);
         }
-        if entry.can_consume() && !self.logs.is_full() {
+        if entry.can_consume() && !entry.awaits_slot && !self.logs.is_full() {
             self.make_ready(index);
         } else {
             if self.logs.is_full() {
@@ -145,12 +147,16 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         }
         if self.logs.is_full() {
-            return self.await_log(index);
+            self.await_log(index);
+            return self.pause_recv(index);
         }
         if entry.slot.is_none() {
             entry.slot = self.ring.take_slot();
         }
-        let Some(slot) = &mut entry.slot else { return self.await_slot(index) };
+        let Some(slot) = &mut entry.slot else {
+            self.await_slot(index);
+            return self.pause_recv(index);
+        };
         let stage = &mut self.stages[slot.number()];
         entry.unturned = false;
         let input = &entry.inbound[entry.inbound_at..];

@@ -7,7 +7,7 @@ use slipring_ring::{Op, OpKind, OpToken, Ring, SendError, SendSlot};
 
 use super::core::OutOfSlot;
 use super::stream::{FileSource, PullSource, Stream};
-use super::table::End;
+use super::table::{End, Recv};
 use super::{Shard, moment};
 use crate::conn::Phase;
 use crate::handler::{BodySource, Handler};
@@ -96,7 +96,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     }
 
     /// Ends the use of a slot: what it carried has left, or never will, so its lines go to the log. A connection that
-    /// waits for a slot has its turn.
+    /// waits for a slot has its turn, unless this is inside another's: then at the end of the tick.
     #[inline]
     pub(super) fn return_slot(&mut self, slot: SendSlot) {
         let stage = &mut self.stages[slot.number()];
@@ -108,19 +108,27 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             stage.clear();
         }
         self.ring.return_slot(slot);
-        if !self.slots_waiting.is_empty() {
+        if !self.slots_waiting.is_empty() && !self.serving_slots {
             self.serve_slot_waiter();
         }
     }
 
+    /// One who is called may give its slot back at once: the next is called behind it and not inside, however many wait.
     #[cold]
     fn serve_slot_waiter(&mut self) {
+        self.serving_slots = true;
         while let Some(index) = self.slots_waiting.pop_front() {
-            let Some(entry) = self.table.get(index).filter(|entry| entry.awaits_slot) else { continue };
+            let waiting = self.table.get(index).filter(|entry| entry.awaits_slot && entry.end != End::Cancelling);
+            let Some(entry) = waiting else { continue };
             entry.awaits_slot = false;
-            let has_arrival = entry.ask.as_ref().is_some_and(|ask| ask.arrived.is_some());
-            return if has_arrival { self.resume_arrived(index) } else { self.make_ready(index) };
+            if entry.ask.as_ref().is_some_and(|ask| ask.arrived.is_some()) {
+                self.resume_arrived(index);
+            } else {
+                self.make_ready(index);
+            }
+            break;
         }
+        self.serving_slots = false;
     }
 
     /// Calls those who wait while slots are free: whoever was called before may have ended without taking one.
@@ -151,6 +159,9 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         if entry.sending {
             return;
         }
+        if entry.end == End::Cancelling {
+            return self.finish_teardown(index);
+        }
         if entry.slot.as_ref().is_some_and(|slot| slot.unsent() > 0) {
             // An interim head of an exchange that waits may be among it.
             if !entry.dirty {
@@ -167,18 +178,19 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         }
         if let Some(stream) = &entry.stream {
-            if entry.end == End::Cancelling {
-                self.finish_teardown(index);
-            } else if !stream.is_begun() {
+            if !stream.is_begun() {
                 // Once begun it goes on by its own completions: a half-close comes by here in the middle of it.
                 self.stream_next(index);
             }
             return;
         }
         match entry.end {
-            End::AfterSend { linger } => self.begin_close(index, linger),
-            End::Cancelling => self.finish_teardown(index),
-            End::Lingering => {}
+            End::AfterSend { linger } => {
+                // What nobody receives may be there all the same: a close would answer it by a reset.
+                let unheard = entry.recv != Recv::Armed;
+                self.begin_close(index, linger || unheard);
+            }
+            End::Lingering | End::Cancelling => {}
             // A job that nobody listens to ends first.
             End::Open if entry.writer.is_some() => {}
             End::Open => {
@@ -218,6 +230,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     /// Starts what an answer goes on with outside its slot.
     pub(super) fn start_body(&mut self, index: u32, out: OutOfSlot) {
         self.note_framing(index);
+        let file = out.file();
         let OutOfSlot { spilled, source, body_end, body_bytes, log, close } = out;
         let is_known = body_bytes > 0 || spilled.is_some();
         let is_made = matches!(source, BodySource::Reader(_) | BodySource::Program(_) | BodySource::Writer);
@@ -252,6 +265,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
                 }
             };
         let Some(entry) = self.table.get(index) else { return };
+        let close_file = entry.token(OpKind::CloseFile, index);
         if let Some(slot) = &entry.slot {
             self.stages[slot.number()].extend_from_slice(&log);
         }
@@ -260,6 +274,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             self.drop_inbound(index);
         }
         if !attached {
+            // Its head found no room, so its file was not begun.
+            if let Some(file) = file {
+                self.ring.submit(close_file, Op::CloseFile { file });
+            }
             self.say(index, "its answer is cut: the bodies on their way to all peers have no room for another");
             self.abort(index);
         }

@@ -73,7 +73,25 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         match (entry.end, result) {
             (End::Open, Ok(_)) => self.store_piece(index),
             (End::Open, Err(_)) => self.fail_spool(index),
-            _ => self.finish_teardown(index),
+            _ => self.end_spool(index),
+        }
+    }
+
+    /// The last operation of a spool ended whose request will not be whole.
+    fn end_spool(&mut self, index: u32) {
+        if let Some(spool) = self.table.get(index).and_then(|entry| entry.spool.as_mut()) {
+            spool.busy = false;
+        }
+        self.release_spool(index);
+        self.finish_teardown(index);
+    }
+
+    /// A piece that waits for a transfer buffer is stored no more: nothing of it is in flight.
+    pub(super) fn forget_waiting_piece(&mut self, index: u32) {
+        if let Some(spool) = self.table.get(index).and_then(|entry| entry.spool.as_mut())
+            && std::mem::take(&mut spool.waiting)
+        {
+            spool.busy = false;
         }
     }
 
@@ -111,7 +129,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let now = self.ring.now();
         let Some(entry) = self.table.get(index) else { return };
         if entry.end != End::Open {
-            return self.finish_teardown(index);
+            return self.end_spool(index);
         }
         let Some(spool) = &mut entry.spool else { return };
         let Ok(len @ 1..) = result else { return self.fail_spool(index) };

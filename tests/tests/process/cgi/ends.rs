@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::{Answer, ask, server_with};
+use super::{Answer, HELLO, ask, server_with};
 use crate::client::{End, get, show};
-use crate::harness::{PATIENCE, wait_for};
+use crate::harness::{PATIENCE, Server, has, pattern, wait_for};
 
 /// What a script does wrong becomes an answer of the gateway's, and a line in the log.
 #[test]
@@ -33,7 +33,8 @@ fn scripts_that_fail_are_told_of() {
 fn a_script_that_never_ends_is_killed() {
     let script = "#!/bin/sh\nsleep 1000 &\necho $! $$ >&2\nsleep 1000\n";
     let midway = "#!/bin/sh\nprintf 'X: y\\n\\nsome'\nsleep 1000\n";
-    let (_directory, mut server) = server_with(&[("never", script), ("midway", midway)], &["--cgi-timeout", "1"]);
+    // Long enough that a shell says its first words on any loaded machine.
+    let (_directory, mut server) = server_with(&[("never", script), ("midway", midway)], &["--cgi-timeout", "4"]);
     let answer = ask(&server, "GET /cgi-bin/never HTTP/1.0||");
     assert_eq!(answer.status, 504, "{}", answer.head);
     wait_for("the numbers of its processes", PATIENCE, || processes_in(&server.said().1).is_some());
@@ -131,4 +132,54 @@ fn a_drain_lets_scripts_finish() {
     server.signal("TERM");
     assert_eq!(Answer::of(&mut client).text(), "finished");
     assert!(server.wait(PATIENCE).success());
+}
+
+/// A script that goes on saying what nobody wants to hear has its time and no more of it: the one place is the next one's.
+fn assert_gives_its_place_back(method: &str, script: &str, status: u16) {
+    let flags = ["--cgi-running", "1", "--cgi-timeout", "4"];
+    let (_directory, server) = server_with(&[("talks", script), ("hello", HELLO)], &flags);
+    let answer = ask(&server, &format!("{method} /cgi-bin/talks HTTP/1.0||"));
+    assert_eq!(answer.status, status, "{}", answer.head);
+    wait_for("its place", PATIENCE, || ask(&server, "GET /cgi-bin/hello HTTP/1.0||").status == 200);
+    let [pid, _] = processes_in(&server.said().1).expect("it was said");
+    wait_for("its end", PATIENCE, || !is_alive(&pid));
+}
+
+#[test]
+fn an_endless_answer_to_a_head_ends() {
+    let endless = "#!/bin/sh\necho $$ $$ >&2\nprintf 'X: y\\n\\n'\nexec yes\n";
+    assert_gives_its_place_back("HEAD", endless, 200);
+}
+
+#[test]
+fn an_endless_answer_without_a_head_ends() {
+    assert_gives_its_place_back("GET", "#!/bin/sh\necho $$ $$ >&2\nexec yes\n", 502);
+}
+
+/// A child that left the process group of its script cannot be killed with it; nobody listens to it any more.
+#[test]
+fn a_child_that_left_its_group_holds_no_place() {
+    if has("setsid") {
+        let leaves = "#!/bin/sh\necho $$ $$ >&2\nprintf 'X: y\\n\\n'\nsetsid yes &\nsleep 0.5\n";
+        assert_gives_its_place_back("HEAD", leaves, 200);
+    }
+}
+
+/// A long body is given back to the disk when its script has read it, not when that ends.
+#[test]
+fn a_body_that_was_read_is_not_kept() {
+    let script = "#!/bin/sh\ncat > /dev/null\necho fed >&2\nsleep 1000\n";
+    let (_directory, server) = server_with(&[("reads", script)], &[]);
+    let before = deleted_files(&server);
+    let mut client = server.client();
+    client.send(b"POST /cgi-bin/reads HTTP/1.0\r\nContent-Length: 10000000\r\n\r\n").send(&pattern(10_000_000));
+    wait_for("the script to have read it", PATIENCE, || server.said().1.contains("fed"));
+    wait_for("its file to be closed", PATIENCE, || deleted_files(&server) == before);
+}
+
+/// Files without a name that a server has open.
+fn deleted_files(server: &Server) -> usize {
+    let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("it runs");
+    let names = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    names.filter(|name| name.to_string_lossy().ends_with("(deleted)")).count()
 }

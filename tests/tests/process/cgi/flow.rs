@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Answer, ask, server_with};
-use crate::client::{Client, End, get, request};
+use crate::client::{Client, End, request};
 use crate::harness::{PATIENCE, Server, pattern, spawn, wait_for};
 
 /// A peer that does not read holds its script up, in fixed memory.
@@ -134,19 +134,18 @@ fn a_full_queue_refuses() {
     let script = "#!/bin/sh\ncat > /dev/null\nprintf 'X: y\\n\\nok'\n";
     let wait = "#!/bin/sh\nsleep 1000\n";
     let (_directory, server) = server_with(&[("ok", script), ("wait", wait)], &flags);
-    let mut running = server.client();
-    running.send(&get("/cgi-bin/wait"));
-    let mut waiting = server.client();
-    waiting.send(&get("/cgi-bin/wait"));
-    let mut refused = None;
+    // One runs, one waits, the third is refused, unless one came to its time limit meanwhile.
+    let (mut waiting, mut refused) = (Vec::new(), None);
     wait_for("a refusal", PATIENCE, || {
         let mut client = server.client();
-        client.patience(Duration::from_millis(200)).send(b"GET /cgi-bin/ok HTTP/1.0\r\n\r\n");
+        client.patience(Duration::from_millis(200)).send(b"GET /cgi-bin/wait HTTP/1.0\r\n\r\n");
         let answer = Answer::of(&mut client);
+        waiting.push(client);
         refused = (answer.status == 503).then_some(answer);
         refused.is_some()
     });
+    assert!(waiting.len() > 2, "two have a place");
     assert_eq!(refused.expect("it was refused").field("Retry-After"), Some("1"));
-    drop((running, waiting));
+    drop(waiting);
     wait_for("a place", PATIENCE, || ask(&server, "GET /cgi-bin/ok HTTP/1.0||").status == 200);
 }

@@ -2,7 +2,7 @@
 
 use slipring_ring::{FileError, Op, OpKind, OpToken, PipeError, PipeId, Ring, Transfer};
 
-use super::{ERRORS, INPUT, Input, Lane, OUTPUT, Script};
+use super::{ERRORS, HALF_END, INPUT, Input, Lane, OUTPUT, Script};
 use crate::handler::Handler;
 use crate::shard::{Shard, moment};
 
@@ -26,7 +26,7 @@ impl Script {
 }
 
 impl<R: Ring, H: Handler> Shard<R, H> {
-    /// Feeds a program what is left for it; behind the last byte its input is closed.
+    /// Feeds a program what is left for it; behind the last byte its input is closed, and the spool that it came from.
     pub(super) fn feed(&mut self, id: u32) {
         let script = &mut self.scripts.all[id as usize];
         let left = script.input.len() - script.fed;
@@ -34,6 +34,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return;
         }
         if left == 0 {
+            self.drop_input(id);
             return self.close_lane(id, INPUT);
         }
         self.poll_lane(id, INPUT);
@@ -55,10 +56,32 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
+    /// Transfer buffers may be free for programs that found none. While there is none nobody polls: each would be ready at
+    /// once and find none again.
+    pub(super) fn serve_starved_lanes(&mut self) {
+        for _ in 0..self.scripts.starved.len() {
+            let Some(transfer) = self.ring.take_transfer() else { return };
+            self.ring.return_transfer(transfer);
+            let Some(token) = self.scripts.starved.pop_front() else { return };
+            let Some((id, lane)) = self.scripts.find(token) else { continue };
+            if lane == INPUT {
+                self.feed(id);
+            } else if self.scripts.all[id as usize].idle_lane(lane).is_some() {
+                // Also where words wait already: they may be the half of a head.
+                self.poll_lane(id, lane);
+            }
+        }
+    }
+
     fn poll_lane(&mut self, id: u32, lane: u32) {
+        let now = self.ring.now();
         let script = &mut self.scripts.all[id as usize];
         let Some(pipe) = script.pipe(lane) else { return };
         script.lanes[lane as usize] = Lane { open: true, busy: true, polling: true };
+        if lane == OUTPUT && script.exit.is_some() {
+            // It counts from here whether there is more, however long nobody asked.
+            script.deadline = now.after(HALF_END);
+        }
         let token = self.scripts.token(id, lane, OpKind::PollPipe);
         self.ring.submit(token, Op::PollPipe { pipe, writes: lane == INPUT });
     }
@@ -70,7 +93,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
         let script = &mut self.scripts.all[id as usize];
         let Some(pipe) = script.pipe(lane) else { return };
-        let Some(mut transfer) = self.ring.take_transfer() else { return self.scripts.starved.push_back(id) };
+        let Some(mut transfer) = self.ring.take_transfer() else { return self.scripts.starved.push_back(token) };
         script.lanes[lane as usize].busy = true;
         if lane != INPUT {
             let len = self.limits.ring.transfer_bytes;
@@ -169,14 +192,17 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     ) {
         let Some((id, lane)) = self.landed_lane(token) else { return self.ring.return_transfer(transfer) };
         let len = result.unwrap_or(0) as usize;
+        let script = &self.scripts.all[id as usize];
+        // Behind its end one read holds all that it said; who outlives it may go on for ever, and nobody wants that.
+        let is_last = len == 0 || (script.exit.is_some() && script.user.is_none());
         if lane == ERRORS {
-            self.complain(id, &transfer, len);
+            self.complain(id, &transfer, len, is_last);
         } else if self.scripts.all[id as usize].user.is_some() {
             let script = &mut self.scripts.all[id as usize];
             script.output.push(&self.ring.transfer_bytes(&transfer)[..len]);
         }
         self.ring.return_transfer(transfer);
-        if len == 0 {
+        if is_last {
             self.close_lane(id, lane);
         } else {
             self.listen_to(id, lane);
@@ -188,15 +214,15 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         }
     }
 
-    /// Logs what a program complained of, line by line; at the end of its complaints what is left is a line too.
-    fn complain(&mut self, id: u32, transfer: &Transfer, len: usize) {
+    /// Logs what a program complained of, line by line; behind its last complaint what is left is a line too.
+    fn complain(&mut self, id: u32, transfer: &Transfer, len: usize, is_last: bool) {
         let script = &mut self.scripts.all[id as usize];
         let bytes = &self.ring.transfer_bytes(transfer)[..len];
         script.complaint.extend_from_slice(bytes);
         let mut complaint = std::mem::take(&mut script.complaint);
         let peer = script.peer;
         let mut rest = &complaint[..];
-        while let Some((line, behind)) = next_line(rest, len == 0) {
+        while let Some((line, behind)) = next_line(rest, is_last) {
             rest = behind;
             let at = moment(&self.core.scratch);
             self.logs.message(&mut self.ring, peer, line, at, &mut self.core.metrics);

@@ -7,12 +7,14 @@ use crate::handler::{Handler, ProgramError};
 use crate::shard::{Shard, moment};
 
 impl<R: Ring, H: Handler> Shard<R, H> {
-    /// A program said something, or will say nothing more.
+    /// A program said something, or will say nothing more. What nobody wants to hear gives it no more time.
     pub(super) fn output_changed(&mut self, id: u32) {
         let now = self.ring.now();
         let silence = self.scripts.limits.silence;
         let script = &mut self.scripts.all[id as usize];
-        script.deadline = now.after(silence);
+        if script.user.is_some() {
+            script.deadline = now.after(silence);
+        }
         if !script.lanes[OUTPUT as usize].open || script.exit.is_some() {
             self.settle_output(id);
         }
@@ -67,7 +69,13 @@ impl<R: Ring, H: Handler> Shard<R, H> {
     pub(super) fn script_is_late(&mut self, id: u32) {
         let now = self.ring.now();
         let script = &mut self.scripts.all[id as usize];
-        let half_ended = !script.lanes[OUTPUT as usize].open || script.exit.is_some();
+        let output = script.lanes[OUTPUT as usize];
+        let half_ended = !output.open || script.exit.is_some();
+        if script.exit.is_some() && output.open && !output.polling && script.user.is_some() {
+            // What it said last waits for its peer, or for a buffer of ours.
+            script.deadline = now.after(HALF_END);
+            return;
+        }
         if script.child().is_some() && half_ended && !script.output.is_ended() {
             // Its last word was said, or somebody else holds its output: what there is, is the whole answer.
             script.output.end(script.exit.is_none_or(|exit| matches!(exit, Exit::Status(_))));

@@ -27,7 +27,7 @@ use super::asks::Arrival;
 use crate::handler::{Handler, ProgramError};
 pub(super) use output::SharedOutput;
 pub use places::ProgramPlaces;
-use places::Seat;
+use places::{Placed, Seat};
 
 /// How many programs may run, in all shards of a server together, and how long they may be silent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +69,8 @@ pub(super) struct Scripts {
     refused: VecDeque<(u32, u32)>,
     /// Connections that asked for more where no more comes.
     told: VecDeque<(u32, u32)>,
-    /// Programs that wait for a transfer buffer.
-    starved: VecDeque<u32>,
+    /// Programs that wait for a transfer buffer: the token of the poll behind which there was none.
+    starved: VecDeque<OpToken>,
 }
 
 /// One program.
@@ -200,8 +200,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let (Some(launch), Some(open)) = (self.core.scratch.launch.take(), &mut entry.ask) else { return };
         let user = (index, entry.generation);
         let scripts = &mut self.scripts;
-        let takes_place = scripts.all.len() < PROGRAMS_MAX && scripts.seat.take();
-        if !takes_place && (scripts.all.len() >= PROGRAMS_MAX || !scripts.seat.wait()) {
+        let place = if scripts.all.len() < PROGRAMS_MAX { scripts.seat.take_or_wait() } else { Placed::Full };
+        if place == Placed::Full {
             return scripts.refused.push_back(user);
         }
         scripts.generation = (scripts.generation + 1) & OpToken::GENERATION_MAX;
@@ -226,7 +226,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         entry.script = Some(id);
         entry.conn.await_program(now, &self.scripts.limits.silence);
         self.arm_timer(index);
-        if takes_place {
+        if place == Placed::Taken {
             self.spawn_script(id);
         } else {
             self.scripts.waiting.push_back(id);
@@ -340,15 +340,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         while let Some(user) = self.scripts.told.pop_front() {
             self.tell_user(Some(user), Ok(()));
         }
-        for _ in 0..self.scripts.starved.len() {
-            if let Some(id) = self.scripts.starved.pop_front()
-                && self.scripts.all.contains(id as usize)
-            {
-                self.feed(id);
-                self.listen_to(id, OUTPUT);
-                self.listen_to(id, ERRORS);
-            }
-        }
+        self.serve_starved_lanes();
         let now = self.ring.now();
         let late: Vec<u32> =
             self.scripts.all.iter().filter(|(_, s)| s.deadline.passed(now)).map(|(id, _)| id as u32).collect();
@@ -361,6 +353,7 @@ impl<R: Ring, H: Handler> Shard<R, H> {
 
     /// A connection ends, or its answer is complete. `kill`: nobody wants what is still to come.
     pub(super) fn let_script_go(&mut self, index: u32, kill: bool) {
+        let now = self.ring.now();
         let Some(id) = self.table.get(index).and_then(|entry| entry.script.take()) else { return };
         let Some(script) = self.scripts.all.get_mut(id as usize) else { return };
         script.user = None;
@@ -373,6 +366,10 @@ impl<R: Ring, H: Handler> Shard<R, H> {
             return self.kill_script(id);
         }
         script.output.clear();
+        if script.exit.is_none() {
+            // So long it may go on, whatever it says.
+            script.deadline = now.after(self.scripts.limits.silence);
+        }
         self.feed(id);
         self.listen_to(id, OUTPUT);
         self.end_script(id);

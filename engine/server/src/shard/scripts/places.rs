@@ -32,6 +32,17 @@ struct SeatState {
     granted: usize,
 }
 
+/// What became of one who wants a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// It has one.
+    Taken,
+    /// It stands in line.
+    Waits,
+    /// The line is as long as it may be.
+    Full,
+}
+
 /// One shard's access to them.
 pub(super) struct Seat {
     places: ProgramPlaces,
@@ -74,24 +85,21 @@ impl Places {
 }
 
 impl Seat {
-    /// Takes a place if one is free; none is while anybody waits.
-    pub(super) fn take(&mut self) -> bool {
+    /// Takes a place if one is free, which none is while anybody waits; else stands in line, if that is not as long as it may
+    /// be. One look for both: a place that became free between two would go to nobody.
+    pub(super) fn take_or_wait(&mut self) -> Placed {
         let mut places = self.places.lock();
-        let taken = places.free > 0;
-        places.free -= usize::from(taken);
-        self.held += usize::from(taken);
-        taken
-    }
-
-    /// Stands in line; `false` if the line is as long as it may be.
-    pub(super) fn wait(&self) -> bool {
-        let mut places = self.places.lock();
+        if places.free > 0 {
+            places.free -= 1;
+            self.held += 1;
+            return Placed::Taken;
+        }
         if places.room == 0 {
-            return false;
+            return Placed::Full;
         }
         places.room -= 1;
         places.line.push_back(self.number);
-        true
+        Placed::Waits
     }
 
     /// Takes a place that was granted to who waits here.
@@ -179,22 +187,30 @@ mod tests {
         (places.seat(Waker::new(bell.clone())), bell)
     }
 
+    fn takes(seat: &mut Seat) -> bool {
+        seat.take_or_wait() == Placed::Taken
+    }
+
+    fn waits(seat: &mut Seat) -> bool {
+        seat.take_or_wait() == Placed::Waits
+    }
+
     /// One place and two shards: one runs, the other is woken when it has ended, and nobody overtakes it.
     #[test]
     fn one_place_goes_round() {
         let places = places(1, 2);
         let ((mut one, bell_one), (mut two, bell_two)) = (seat(&places), seat(&places));
-        assert!(one.take() && !two.take());
-        assert!(two.wait() && one.wait() && !two.wait(), "two may wait");
-        assert!(!two.claim());
+        assert!(takes(&mut one));
+        assert!(waits(&mut two) && waits(&mut one), "two may wait");
+        assert!(two.take_or_wait() == Placed::Full && !two.claim());
         one.give_back();
         assert_eq!((bell_one.0.load(Ordering::SeqCst), bell_two.0.load(Ordering::SeqCst)), (0, 1));
-        assert!(!one.take() && !one.claim() && two.claim());
+        assert!(!one.claim() && two.claim());
         two.give_back();
         assert_eq!(bell_one.0.load(Ordering::SeqCst), 1);
-        assert!(!two.take() && one.claim());
+        assert!(!two.claim() && one.claim());
         one.give_back();
-        assert!(two.take());
+        assert!(takes(&mut two));
     }
 
     /// Who leaves the line makes room in it, and passes on what was granted meanwhile.
@@ -202,14 +218,14 @@ mod tests {
     fn who_leaves_the_line_holds_nobody_up() {
         let places = places(1, 2);
         let ((mut one, _), (mut two, _), (mut three, bell)) = (seat(&places), seat(&places), seat(&places));
-        assert!(one.take() && two.wait());
+        assert!(takes(&mut one) && waits(&mut two));
         two.leave();
-        assert!(two.wait() && three.wait());
+        assert!(waits(&mut two) && waits(&mut three));
         one.give_back();
         two.leave();
         assert_eq!(bell.0.load(Ordering::SeqCst), 1);
         assert!(!two.claim() && three.claim());
-        assert!(one.wait() && two.wait() && !three.wait());
+        assert!(waits(&mut one) && waits(&mut two) && three.take_or_wait() == Placed::Full);
     }
 
     /// A shard that ends gives up what it held, was granted and waited for.
@@ -217,11 +233,63 @@ mod tests {
     fn a_shard_that_ends_holds_nobody_up() {
         let places = places(2, 3);
         let ((mut one, _), (mut two, bell)) = (seat(&places), seat(&places));
-        assert!(one.take() && one.take() && one.wait() && two.wait() && two.wait());
+        assert!(takes(&mut one) && takes(&mut one) && waits(&mut one) && waits(&mut two) && waits(&mut two));
         one.give_back();
         drop(one);
         assert_eq!(bell.0.load(Ordering::SeqCst), 2);
-        assert!(two.claim() && two.claim() && !two.claim() && !two.take());
-        assert!(two.wait() && two.wait() && two.wait() && !two.wait());
+        assert!(two.claim() && two.claim() && !two.claim());
+        assert!(waits(&mut two) && waits(&mut two) && waits(&mut two) && two.take_or_wait() == Placed::Full);
+    }
+
+    /// A place that one shard gives back while another looks for one is seen by it or granted to it. Two threads meet there
+    /// as closely as they can, a little earlier or later each time.
+    #[test]
+    fn a_place_is_never_lost_between_two_looks() {
+        const ROUNDS: u32 = 20_000;
+        let places = places(1, 1);
+        let ((mut one, _), (mut two, _)) = (seat(&places), seat(&places));
+        let (given, ended) = (AtomicU32::new(0), AtomicU32::new(0));
+        let mut lost = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    assert!(takes(&mut one));
+                    given.store(round, Ordering::SeqCst);
+                    (0..round % 50).for_each(|_| std::hint::spin_loop());
+                    one.give_back();
+                    given.store(round | GIVEN, Ordering::SeqCst);
+                    wait_until(|| ended.load(Ordering::SeqCst) == round);
+                }
+            });
+            for round in 1..=ROUNDS {
+                wait_until(|| given.load(Ordering::SeqCst) & !GIVEN == round);
+                let taken = takes(&mut two);
+                wait_until(|| given.load(Ordering::SeqCst) == round | GIVEN);
+                if taken || two.claim() {
+                    two.give_back();
+                } else {
+                    two.leave();
+                    lost += 1;
+                }
+                ended.store(round, Ordering::SeqCst);
+            }
+        });
+        assert_eq!(lost, 0, "of {ROUNDS} places");
+    }
+
+    /// The place of the round was given back.
+    const GIVEN: u32 = 1 << 31;
+
+    /// Looks closely for a moment, then lets others run.
+    fn wait_until(done: impl Fn() -> bool) {
+        let mut looks = 0;
+        while !done() {
+            looks += 1;
+            if looks < 1000 {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
     }
 }

@@ -264,7 +264,8 @@ impl<R: Ring, H: Handler> Shard<R, H> {
         let Some(mut stream) = entry.stream.take() else { return };
         let token = entry.token(OpKind::CloseFile, index);
         if let Some(linger) = stream.close {
-            entry.end = End::AfterSend { linger };
+            entry.end = End::AfterSend { linger: linger || entry.backlog() > 0 };
+            self.drop_inbound(index);
         }
         if let Some(file) = self.end_version(&stream) {
             self.ring.submit(token, Op::CloseFile { file });

@@ -95,7 +95,8 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
     let files = TempDir::new()?;
     let mut seed = options.seed;
     let first = one(options, files.path(), 0, seed, &stop)?;
-    let base_us = cpu_row(&first.comparison)?.a.ok_or(TruthError::Unknown("no block of A was measured"))?;
+    let base_us =
+        cpu_row(&first.comparison)?.a.map(|value| value.us).ok_or(TruthError::Unknown("no block of A was measured"))?;
     println!(
         "servers that burn {} ns: {base_us:.2} us of CPU per request at {} a second",
         options.base_ns, options.rate
@@ -139,7 +140,10 @@ fn burning(
         let run = next((base_us * 10.0 * percent).round() as u64)?;
         let row = cpu_row(&run.comparison)?;
         let finding = row.finding.as_ref().ok_or(TruthError::Unknown("no pair was measured"))?;
-        let logged = 1.0 + run.more_ns / 1e3 / row.a.ok_or(TruthError::Unknown("no block of A was measured"))?;
+        let logged = 1.0
+            + run.more_ns
+                / 1e3
+                / row.a.map(|value| value.us).ok_or(TruthError::Unknown("no block of A was measured"))?;
         let is_covered = finding.interval.contains(logged);
         found += u32::from(row.answer == Some(Answer::Higher));
         covered += u32::from(is_covered);

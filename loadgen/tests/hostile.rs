@@ -263,7 +263,9 @@ fn a_wrong_answer_fails_the_check_and_counts_as_an_answer() {
     let found = run(&checked);
     // The warm-up's answers are checked as well.
     assert!(found.record.errors(ErrorKind::Check) >= found.record.requests.completed);
-    assert!(found.record.requests.completed > 0 && found.record.requests.failed == 0);
+    let r = found.record.requests;
+    assert!(r.completed > 0 && r.failed == 0);
+    assert_eq!((r.wrong, found.record.ok(), found.record.good()), (r.completed, r.completed, 0));
 }
 
 #[test]

@@ -158,6 +158,7 @@ fn a_merge_ends_as_a_run_of_its_parts_would() {
     };
     // A closed loop of ten requests has too few of them for a p99, which is a suspicion.
     start(&server, "-n 10 -d 60s", "few").wait().expect("it ends");
+    start(&server, "-n 10 -d 60s", "more").wait().expect("it ends");
     start(&server, "-n 10 -d 60s --fail-if mean<1000s", "failing").wait().expect("it ends");
     // Ended behind a tenth of its plan, which is a suspicion as well.
     let other = serve_after(|_| Some(Duration::ZERO));
@@ -167,8 +168,8 @@ fn a_merge_ends_as_a_run_of_its_parts_would() {
     kill_process(Pid::from_child(&cut), Signal::INT).expect("it is our child");
     cut.wait().expect("it ends");
     for (parts, words, status) in [
-        (&["few", "few"][..], &[][..], 0),
-        (&["few", "few"], &["--strict"], 3),
+        (&["few", "more"][..], &[][..], 0),
+        (&["few", "more"], &["--strict"], 3),
         (&["few", "failing"], &[], 1),
         (&["failing", "few"], &["--strict"], 3),
         (&["few", "cut"], &[], 130),
@@ -177,5 +178,19 @@ fn a_merge_ends_as_a_run_of_its_parts_would() {
         let folders: Vec<String> = parts.iter().map(|part| path(part)).collect();
         let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
         Ended::run(&load(&[&["merge", "--json", "-"], words, &folders].concat())).check_status(status);
+    }
+    check_twice(&path("few"), &path("more"), &path("copy"));
+}
+
+/// A run that is named twice, or that was copied, would count twice.
+fn check_twice(run: &str, other: &str, copy: &str) {
+    fs::create_dir(copy).expect("a folder");
+    for name in ["run.json", "times.hlog"] {
+        fs::copy(Path::new(run).join(name), Path::new(copy).join(name)).expect("a copy");
+    }
+    for (runs, part) in [([run, other, run], "run 1 and run 3"), ([other, copy, run], "run 2 and run 3")] {
+        let output = load(&[&["merge"][..], &runs].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(part), "{output:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::Cores;
-use super::{EXIT_NO_ANSWER, Failure};
+use super::{EXIT_NO_ANSWER, Failure, congestion};
 use crate::judge::{Purpose, Threshold, judge_for};
 use crate::plan::{FieldLine, Method, Plan, Request, Target, parse_duration};
 use crate::record::RunRecord;
@@ -34,7 +34,7 @@ pub(super) struct LoadOptions {
     /// How long opening the connections may take
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
     pub(super) connect_timeout: Duration,
-    /// A request that is not answered within this time fails
+    /// A request that is not answered within this time fails; 0 is never
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     pub(super) timeout: Duration,
     /// Pin the generator's threads to these cores in turn: 1 or 1,3 or 2-5
@@ -57,7 +57,7 @@ impl LoadOptions {
             rate,
             warmup,
             duration,
-            timeout: Some(self.timeout),
+            timeout: (!self.timeout.is_zero()).then_some(self.timeout),
             connect_timeout: self.connect_timeout,
             cores: self.cores.clone().map_or_else(Vec::new, |cores| cores.0),
             congestion: self.congestion.clone(),
@@ -84,7 +84,8 @@ impl LoadOptions {
 /// Whether the plan can be carried out here.
 pub(super) fn check(plan: &Plan) -> Result<(), Failure> {
     let descriptors = machine::raise_descriptors().unwrap_or(u64::MAX);
-    plan.check(descriptors).map_err(|error| Failure::usage(error.to_string()))
+    plan.check(descriptors).map_err(|error| Failure::usage(error.to_string()))?;
+    congestion::check(plan.congestion.as_deref())
 }
 
 /// Every address of a target.
@@ -104,12 +105,40 @@ pub(super) fn measure(
     stop: &AtomicBool,
 ) -> Result<RunRecord, Failure> {
     let mut run = drive::run(plan, addresses, stop).map_err(|error| Failure::usage(error.to_string()))?;
-    if !run.answered && !run.interrupted {
-        let why = run.refusal.as_deref().unwrap_or("it took connections and answered none of their requests");
-        let message = format!("{} never answered: {why}", plan.target());
-        return Err(Failure { message, status: EXIT_NO_ANSWER });
-    }
     run.thresholds = objectives.iter().map(|objective| objective.evaluate(&run)).collect();
     run.judgement = judge_for(&run, purpose);
     Ok(run)
+}
+
+/// Whether a target let a whole run pass without an answer.
+pub(super) fn was_silent(run: &RunRecord) -> bool {
+    !run.answered && !run.interrupted
+}
+
+/// Nothing is known of a target that never answered.
+pub(super) fn no_answer(plan: &Plan, run: &RunRecord) -> Failure {
+    let why = run.refusal.as_deref().unwrap_or("it took connections and answered none of their requests");
+    Failure { message: format!("{} never answered: {why}", plan.target()), status: EXIT_NO_ANSWER }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        load: LoadOptions,
+    }
+
+    #[test]
+    fn a_timeout_of_nothing_is_none() {
+        let second = Duration::from_secs(1);
+        for (words, expected) in [("0", None), ("0s", None), ("1", Some(second))] {
+            let load = Words::parse_from(["load", "--timeout", words]).load;
+            assert_eq!(load.plan(&"x".parse().expect("a URL"), None, second, second).timeout, expected, "{words}");
+        }
+    }
 }

@@ -1,7 +1,10 @@
 //! The command line: words in, a plan, a run, a report, an exit status.
 
 pub mod compare;
+mod congestion;
+mod destinations;
 mod files;
+mod groups;
 mod hints;
 mod load;
 mod options;
@@ -13,6 +16,7 @@ mod signals;
 mod start_at;
 mod stored;
 pub mod sweep;
+mod typed;
 mod values;
 
 use std::env;
@@ -26,6 +30,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use options::{Command, Words};
 use output::Output;
 use signals::Signals;
+use typed::Typed;
 
 /// The run is valid.
 const EXIT_OK: u8 = 0;
@@ -37,28 +42,26 @@ const EXIT_INVALID: u8 = 3;
 const EXIT_NO_ANSWER: u8 = 4;
 /// A comparison cannot tell, with `--require-answer`.
 const EXIT_NOT_TOLD: u8 = 5;
-/// Ctrl-C ended the run; its report is still written.
-const EXIT_INTERRUPTED: u8 = 130;
 
 /// Where a report goes to standard output instead of a file.
 const STANDARD_OUTPUT: &str = "-";
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let words: Vec<String> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let typed = Typed::new(env::args_os());
     // These two read their own words. A host of that name is `http://compare`.
-    match words.get(1).map(String::as_str) {
-        Some("compare") => return compare::main(&words),
-        Some("sweep") => return sweep::main(&words),
+    match typed.text.get(1).map(String::as_str) {
+        Some("compare") => return compare::main(&typed),
+        Some("sweep") => return sweep::main(&typed),
         _ => {}
     }
-    if let Some((word, hint)) = hints::refused(&words) {
-        eprintln!("slipring-load: '{word}' is not a flag of this program\n\nhint: {hint}");
+    if let Some((word, hint)) = hints::refused(&typed.text) {
+        say(&format!("'{word}' is not a flag of this program\n\nhint: {hint}"));
         return ExitCode::from(EXIT_USAGE);
     }
-    match Words::command().try_get_matches_from(&words) {
-        Ok(given) => finish(perform(&given, &words)),
-        Err(error) => explain(&error, &words),
+    match Words::command().try_get_matches_from(&typed.raw) {
+        Ok(given) => finish(perform(&given, &typed.text)),
+        Err(error) => explain(&error, &typed.text),
     }
 }
 
@@ -69,7 +72,9 @@ fn perform(given: &clap::ArgMatches, words: &[String]) -> Result<u8, Failure> {
         Some(Command::Report(again)) => again.perform(),
         Some(Command::Merge(merge)) => merge.perform(words),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(shell, &mut whole(), "slipring-load", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut whole(), "slipring-load", &mut script);
+            print_bytes(&script)?;
             Ok(EXIT_OK)
         }
         Some(Command::Compare | Command::Sweep) => Err(Failure::usage(
@@ -84,12 +89,11 @@ fn whole() -> clap::Command {
     command.mut_subcommand("sweep", |_| sweep::command().name("sweep"))
 }
 
-/// A whole command whose words are its own. `words` begins with the program's name, of which the command's is a part here.
-fn main_of<T: Parser>(words: &[String], perform: impl FnOnce(&T, &[String]) -> Result<u8, Failure>) -> ExitCode {
-    let own = words.iter().take(1).chain(words.iter().skip(2));
-    match T::try_parse_from(own) {
-        Ok(options) => finish(perform(&options, words)),
-        Err(error) => explain(&error, words),
+/// A whole command whose words are its own.
+fn main_of<T: Parser>(typed: &Typed, perform: impl FnOnce(&T, &[String]) -> Result<u8, Failure>) -> ExitCode {
+    match T::try_parse_from(typed.of_command()) {
+        Ok(options) => finish(perform(&options, &typed.text)),
+        Err(error) => explain(&error, &typed.text),
     }
 }
 
@@ -98,10 +102,16 @@ fn finish(performed: Result<u8, Failure>) -> ExitCode {
     match performed {
         Ok(status) => ExitCode::from(status),
         Err(Failure { message, status }) => {
-            eprintln!("slipring-load: {message}");
+            say(&message);
             ExitCode::from(status)
         }
     }
+}
+
+/// A line on standard error, beginning with whose it is.
+fn say(text: &str) {
+    // There is nowhere left to say that it cannot be said.
+    let _ = writeln!(io::stderr().lock(), "slipring-load: {text}");
 }
 
 /// One line for the user, and how the process ends.
@@ -127,15 +137,14 @@ fn seed() -> u64 {
 
 /// A wrong word, with a hint where another tool's habit is behind it; also `--help` and `--version`.
 fn explain(error: &clap::Error, words: &[String]) -> ExitCode {
-    // Nothing can be done about a closed standard error.
-    let _ = error.print();
-    let hint = hints::refused(words).map(|refused| refused.1).or_else(|| hints::hint(error));
-    if error.use_stderr()
-        && let Some(hint) = hint
-    {
-        eprintln!("\nhint: {hint}");
+    if !error.use_stderr() {
+        return finish(print(&error.to_string()).map(|()| EXIT_OK));
     }
-    ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { EXIT_OK })
+    let hint = hints::refused(words).map(|refused| refused.1).or_else(|| hints::hint(error));
+    let hint = hint.map(|hint| format!("\nhint: {hint}\n")).unwrap_or_default();
+    // There is nowhere left to say that it cannot be said.
+    let _ = write!(io::stderr().lock(), "{error}{hint}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// A flag that SIGINT and SIGTERM raise; the second of them ends the process at once.
@@ -144,9 +153,14 @@ pub fn stop_on_signals() -> Arc<AtomicBool> {
 }
 
 fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         // Whoever read it has had enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(|error| Failure::usage(format!("writing the report failed: {error}"))),
+        written => written.map_err(|error| Failure::usage(format!("writing to standard output failed: {error}"))),
     }
 }

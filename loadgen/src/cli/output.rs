@@ -1,13 +1,13 @@
 //! Where the reports of comparing and sweeping go, and what is shown meanwhile.
 
-use std::fs;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Failure, STANDARD_OUTPUT, print};
+use super::destinations::Destinations;
+use super::{Failure, print};
 use crate::report::{self, Paint};
 
 /// Flags on reports and verdicts.
@@ -15,7 +15,7 @@ use crate::report::{self, Paint};
 pub(super) struct Output {
     /// Write the JSON to a file, or with - to standard output
     #[arg(long, value_name = "FILE")]
-    json: Option<String>,
+    json: Option<PathBuf>,
     /// Write one self-contained page to a file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -31,34 +31,35 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Writes whatever was asked for; standard output carries the text, or the JSON if both want it. `name` is that of
-    /// the JSON in the directory.
-    pub(super) fn write(
-        &self,
-        name: &str,
-        text: impl Fn(Paint) -> String,
-        json: impl Fn() -> String,
-        html: impl Fn() -> String,
-    ) -> Result<(), Failure> {
-        if let Some(out) = &self.out {
-            let kept = report::keep_result(out, name, json(), text(Paint::Plain), html());
-            kept.map_err(|error| Failure::usage(error.to_string()))?;
-        }
-        if let Some(path) = &self.html {
-            put(path, html())?;
-        }
-        let Some(path) = &self.json else { return print(&text(paint(io::stdout().is_terminal()))) };
-        if path == STANDARD_OUTPUT {
-            eprint!("{}", text(paint(io::stderr().is_terminal())));
-            return print(&json());
-        }
-        put(Path::new(path), json())?;
-        print(&text(paint(io::stdout().is_terminal())))
+    /// Looks at all places that were named.
+    pub(super) fn open(&self) -> Result<Destinations, Failure> {
+        let named = [("--html", &self.html), ("--json", &self.json)];
+        let named: Vec<_> = named.into_iter().filter_map(|(flag, path)| Some((flag, path.as_deref()?))).collect();
+        Destinations::open(&named, self.out.as_deref())
     }
 }
 
-fn put(path: &Path, content: String) -> Result<(), Failure> {
-    fs::write(path, content).map_err(|error| Failure::usage(format!("writing {} failed: {error}", path.display())))
+/// Writes whatever was asked for; standard output carries the text, or what a file named `-` wants there. `name` is that
+/// of the JSON in the directory.
+pub(super) fn write(
+    places: Destinations,
+    name: &str,
+    text: impl Fn(Paint) -> String,
+    json: impl Fn() -> String,
+    html: impl Fn() -> String,
+) -> Result<(), Failure> {
+    let keep = |folder: &Path| report::keep_result(folder, name, json(), text(Paint::Plain), html());
+    let draw = |flag: &str| if flag == "--json" { json() } else { html() };
+    places.write(keep, draw, |is_taken| tell(is_taken, &text))
+}
+
+fn tell(is_taken: bool, text: impl Fn(Paint) -> String) -> Result<(), Failure> {
+    if !is_taken {
+        return print(&text(paint(io::stdout().is_terminal())));
+    }
+    // Nothing can be done about a closed standard error.
+    let _ = io::stderr().write_all(text(paint(io::stderr().is_terminal())).as_bytes());
+    Ok(())
 }
 
 fn paint(is_terminal: bool) -> Paint {

@@ -9,7 +9,7 @@ use clap::ArgMatches;
 
 use super::Failure;
 use super::options::Options;
-use crate::plan::{Body, Plan, Request, Target};
+use crate::plan::{Arrivals, Body, Plan, Request, Target};
 
 /// How long answers are awaited, where neither a flag nor a timeout says.
 const GRACE: Duration = Duration::from_secs(5);
@@ -94,14 +94,22 @@ impl Options {
         Ok(Request { method: asked.method.clone(), fields: asked.fields.clone(), body, ..Request::new(target) })
     }
 
-    /// A number of requests alone ends when they are done: as long as the rate needs for them, or an hour.
+    /// A number of requests alone ends when they are done: as long as the rate needs for them, or an hour. Random arrivals
+    /// may take longer; that so many do not come in the time of 20 deviations more does not happen.
     fn duration(&self, was_given: bool) -> Duration {
-        match (self.load.requests, self.load.rate) {
-            (Some(_), None) if !was_given => REQUESTS_DURATION,
-            (Some(requests), Some(rate)) if !was_given && rate > 0.0 => {
-                Duration::try_from_secs_f64((requests as f64 / rate).min(7.0 * 86_400.0)).unwrap_or(REQUESTS_DURATION)
+        let mut requests = match self.load.requests {
+            Some(requests) if !was_given => requests as f64,
+            _ => return self.load.duration,
+        };
+        if self.load.arrivals == Arrivals::Poisson {
+            requests += 20.0 * requests.sqrt() + 20.0;
+        }
+        match self.load.rate {
+            None => REQUESTS_DURATION,
+            Some(rate) if rate > 0.0 => {
+                Duration::try_from_secs_f64((requests / rate).min(7.0 * 86_400.0)).unwrap_or(REQUESTS_DURATION)
             }
-            _ => self.load.duration,
+            Some(_) => self.load.duration,
         }
     }
 

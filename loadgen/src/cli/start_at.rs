@@ -85,6 +85,11 @@ impl Moment {
             thread::park_timeout(left.min(LOOK));
         }
     }
+
+    /// Seconds from then to a time since 1970-01-01, UTC.
+    pub(super) fn seconds_until(self, seconds: u64) -> f64 {
+        seconds as f64 - self.0.as_secs_f64()
+    }
 }
 
 /// Since 1970-01-01, UTC.

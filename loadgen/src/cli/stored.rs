@@ -34,14 +34,14 @@ pub(super) struct Merge {
 impl Again {
     /// The status is that of what is kept: whoever draws it again is told the same.
     pub(super) fn perform(&self) -> Result<u8, Failure> {
-        self.reports.check()?;
+        let places = self.reports.open()?;
         match report::load_any(&self.run).map_err(|error| Failure::usage(error.to_string()))? {
             Kept::Run(report) => {
-                self.reports.write(&report)?;
+                self.reports.write(places, &report)?;
                 Ok(report.run.exit_status)
             }
             Kept::Result(result) => {
-                self.reports.write_result(&result)?;
+                self.reports.write_result(places, &result)?;
                 Ok(result.exit_status)
             }
         }
@@ -50,11 +50,11 @@ impl Again {
 
 impl Merge {
     pub(super) fn perform(&self, words: &[String]) -> Result<u8, Failure> {
-        self.reports.check()?;
+        let places = self.reports.open()?;
         let reports: Vec<Report> = self.runs.iter().map(|path| load(path)).collect::<Result<_, _>>()?;
         let mut merged = report::merge(&reports, words).map_err(|error| Failure::usage(error.to_string()))?;
         merged.run.exit_status = merged.run.status(self.strict).code();
-        self.reports.write(&merged)?;
+        self.reports.write(places, &merged)?;
         Ok(merged.run.exit_status)
     }
 }

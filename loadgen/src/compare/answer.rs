@@ -1,6 +1,8 @@
 //! From blocks to rows: estimates, intervals, and for the primaries an answer.
 
-use super::{Block, Design, Interval, Metric, ROUNDS_MAX, Side, SignedRank, lag_1, levels, median, pairs};
+use super::{
+    Block, Design, Interval, Metric, ROUNDS_MAX, Side, SignedRank, Value, has_bounds, lag_1, levels, median, pairs,
+};
 
 /// The level of intervals that carry no answer.
 const EXPLORATORY_LEVEL: f64 = 0.05;
@@ -43,10 +45,12 @@ pub struct Finding {
 pub struct Row {
     /// Which.
     pub metric: Metric,
-    /// Median over A's blocks, microseconds.
-    pub a: Option<f64>,
-    /// Median over B's blocks, microseconds.
-    pub b: Option<f64>,
+    /// Median over A's blocks.
+    pub a: Option<Value>,
+    /// Median over B's blocks.
+    pub b: Option<Value>,
+    /// Whether a figure of A, and one of B, is a lower bound in any pair: then b / a may be less, or more, than it says.
+    pub bounds: (bool, bool),
     /// ln(b / a) of every pair, in the order of measurement.
     pub log_ratios: Vec<f64>,
     /// What they say; `None` without a pair.
@@ -58,9 +62,11 @@ pub struct Row {
 /// Every metric of which there is something to say: the primaries in any case and first, then the others.
 pub fn rows(design: &Design, blocks: &[Block]) -> Vec<Row> {
     let row = |metric: Metric| {
-        let log_ratios: Vec<f64> = pairs(blocks, metric).iter().map(super::Pair::log_ratio).collect();
+        let pairs = pairs(blocks, metric);
+        let log_ratios: Vec<f64> = pairs.iter().map(super::Pair::log_ratio).collect();
         let (a, b) = (median(blocks, Side::A, metric), median(blocks, Side::B, metric));
-        (SignedRank::new(&log_ratios), Row { metric, a, b, log_ratios, finding: None, answer: None })
+        let bounds = (has_bounds(&pairs, Side::A), has_bounds(&pairs, Side::B));
+        (SignedRank::new(&log_ratios), Row { metric, a, b, bounds, log_ratios, finding: None, answer: None })
     };
     let primaries = design.primaries.map(row);
     let p_values: Vec<f64> = primaries.iter().map(|(test, _)| test.as_ref().map_or(1.0, SignedRank::p)).collect();
@@ -78,7 +84,7 @@ fn primary(design: &Design, test: Option<SignedRank>, row: Row, level: f64) -> R
     let finding = test.map(|test| finding(&test, &row.log_ratios, level));
     let answer = finding.as_ref().map_or(Answer::CannotTell { rounds: None }, |finding| {
         // Counted in rounds, though pairs may be missing.
-        answer(finding, design.margin, row.log_ratios.len().div_ceil(2) as u32)
+        answer(finding, design.margin, row.log_ratios.len().div_ceil(2) as u32).despite(row.bounds)
     });
     Row { finding, answer: Some(answer), ..row }
 }
@@ -120,6 +126,18 @@ fn rounds_needed(finding: &Finding, margin: f64, rounds: u32) -> Option<u32> {
 }
 
 impl Answer {
+    /// What is left of it where figures of A, or of B, are lower bounds. Every pair's b / a is then no less than the true one,
+    /// or no more; estimate and interval move with each pair in its own direction, so that an answer in that direction stays
+    /// and every other one would be a guess.
+    const fn despite(self, (of_a, of_b): (bool, bool)) -> Self {
+        match self {
+            Self::Higher if of_a => Self::CannotTell { rounds: None },
+            Self::Lower if of_b => Self::CannotTell { rounds: None },
+            Self::Same | Self::CannotTell { .. } if of_a || of_b => Self::CannotTell { rounds: None },
+            answer => answer,
+        }
+    }
+
     /// Its name in the JSON.
     pub const fn name(self) -> &'static str {
         match self {

@@ -31,7 +31,7 @@ pub struct Block {
     pub rate: f64,
     /// Requests due.
     pub due: u64,
-    /// Answers with a status below 400.
+    /// Answers with a status below 400 that `--check`, if it was asked for, let pass.
     pub ok: u64,
     /// What the run says of itself, what both sides share left out.
     pub judgement: Judgement,
@@ -60,7 +60,7 @@ impl Block {
             values: Metric::ALL.map(|metric| metric.of(run)),
             rate: run.rate(),
             due: run.record.requests.due,
-            ok: run.record.ok(),
+            ok: run.record.good(),
             judgement: judgement(&run.judgement),
         }
     }
@@ -107,15 +107,21 @@ impl Pair {
     }
 }
 
-/// The median of a metric over a side's blocks that count.
-pub fn median(blocks: &[Block], side: Side, metric: Metric) -> Option<f64> {
+/// Whether a figure of a side is only known to be no less than what was measured.
+pub fn has_bounds(pairs: &[Pair], side: Side) -> bool {
+    pairs.iter().any(|pair| if side == Side::A { pair.a.is_bound } else { pair.b.is_bound })
+}
+
+/// The median of a metric over a side's blocks that count; a bound, if one that is no higher is among them.
+pub fn median(blocks: &[Block], side: Side, metric: Metric) -> Option<Value> {
     let of_side = blocks.iter().filter(|block| block.used && block.side == side);
-    let mut values: Vec<f64> = of_side.filter_map(|block| Some(block.value(metric)?.us)).collect();
-    values.sort_by(f64::total_cmp);
+    let mut values: Vec<Value> = of_side.filter_map(|block| block.value(metric)).collect();
+    values.sort_by(|one, other| one.us.total_cmp(&other.us));
     let half = values.len() / 2;
-    match values.len() {
-        0 => None,
-        odd if odd % 2 == 1 => Some(values[half]),
-        _ => Some(f64::midpoint(values[half - 1], values[half])),
-    }
+    let us = match values.len() {
+        0 => return None,
+        odd if odd % 2 == 1 => values[half].us,
+        _ => f64::midpoint(values[half - 1].us, values[half].us),
+    };
+    Some(Value { us, is_bound: values[..=half].iter().any(|value| value.is_bound) })
 }

@@ -22,7 +22,7 @@ mod rank;
 mod rounds;
 
 pub use answer::{Answer, Finding, Row, rows};
-pub use block::{Block, Pair, Value, median, pairs};
+pub use block::{Block, Pair, Value, has_bounds, median, pairs};
 pub use design::{
     ALPHA, BLOCK_DEFAULT, BLOCK_SHORT, Design, MARGIN_DEFAULT, Order, ROUNDS_DEFAULT, ROUNDS_MAX, ROUNDS_MIN,
     SETTLE_DEFAULT, Side,

@@ -31,6 +31,8 @@ pub(super) struct Dial<'a> {
     /// A Unix socket's path instead of the addresses.
     unix: Option<&'a [u8]>,
     sources: Vec<IpAddr>,
+    /// The sources are ours and not the plan's: for what is dialled on the IPv4 loopback.
+    automatic: bool,
     next_source: usize,
     /// Connections that are always wanted; those behind are opened when all are busy.
     share: u32,
@@ -47,6 +49,7 @@ impl<'a> Dial<'a> {
             addresses,
             unix: plan.unix.as_ref().map(|path| path.as_os_str().as_bytes()),
             sources: sources(plan, addresses),
+            automatic: plan.sources.is_empty(),
             next_source: thread as usize,
             share,
             spare: (share..most).rev().collect(),
@@ -62,7 +65,8 @@ impl<'a> Dial<'a> {
     fn source(&mut self, to: &SocketAddr) -> Option<SocketAddr> {
         self.next_source += 1;
         let source = *self.sources.get(self.next_source % self.sources.len().max(1))?;
-        (source.is_ipv4() == to.is_ipv4()).then(|| SocketAddr::new(source, 0))
+        let fits = if self.automatic { is_loopback(to) } else { source.is_ipv4() == to.is_ipv4() };
+        fits.then(|| SocketAddr::new(source, 0))
     }
 }
 
@@ -71,13 +75,17 @@ fn sources(plan: &Plan, addresses: &[SocketAddr]) -> Vec<IpAddr> {
     if !plan.sources.is_empty() {
         return plan.sources.clone();
     }
-    let local = addresses.iter().all(|address| matches!(address.ip(), IpAddr::V4(ip) if ip.is_loopback()));
+    let local = addresses.iter().any(is_loopback);
     let needed = plan.connections_most().div_ceil(CONNECTIONS_PER_SOURCE);
     let needed = if plan.connection_requests().is_some() { needed.max(CHURN_SOURCES) } else { needed };
     if !local || needed < 2 {
         return Vec::new();
     }
     (1..=needed).map(|last| Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 0)) + last).into()).collect()
+}
+
+fn is_loopback(address: &SocketAddr) -> bool {
+    matches!(address.ip(), IpAddr::V4(ip) if ip.is_loopback())
 }
 
 impl<R: Ring> Core<'_, R> {

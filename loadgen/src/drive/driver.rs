@@ -78,6 +78,8 @@ pub struct Driver<'a, R: Ring> {
     /// What of it was told to `progress`.
     told: Snapshot,
     tell_at: u64,
+    /// When to look next whether the target is gone.
+    desert_look: u64,
     phase_began: u64,
     watched: Watched,
 }
@@ -106,6 +108,7 @@ impl<'a, R: Ring> Driver<'a, R> {
             progress,
             told,
             tell_at: 0,
+            desert_look: 0,
             phase_began: 0,
             watched: Watched::Nothing,
         }
@@ -142,26 +145,29 @@ impl<'a, R: Ring> Driver<'a, R> {
             self.tick(Some(self.core.look(until, STOP_LOOK)))?;
         }
         self.core.note_opened();
+        self.progress.opened(self.core.tally.record.connections.opened);
         Ok(())
     }
 
-    /// Warm-up, measure phase, grace, close. Without one open connection it ends at once.
+    /// Warm-up, measure phase, grace, close. Without one open connection on any thread it ends at once; a thread that has
+    /// none while others do goes through its part of the plan and tries again meanwhile.
     ///
     /// # Errors
     /// When the ring is lost.
     pub fn run(mut self, gate: &Gate) -> Result<DriverRecord, RingLost> {
         self.enter(Phase::Ready);
-        self.core.waiting = self.core.tally.record.connections.opened > 0;
+        self.core.waiting = true;
         while !gate.is_open() && !self.is_stopped() {
             self.tick(Some(self.core.look(u64::MAX, GATE_LOOK)))?;
         }
         // All threads count from one moment, which lies far enough ahead for each to see it come.
         let start = gate.start(self.core.now_plus(2 * GATE_LOOK));
         let mut home = DriverRecord { started_s: self.core.ring.wall().secs, ..DriverRecord::default() };
-        if self.core.tally.record.connections.opened > 0 {
+        if self.progress.is_connected() {
             self.load(&mut home, start)?;
+        } else {
+            home.interrupted = self.is_stopped();
         }
-        home.interrupted = self.is_stopped();
         self.finish()?;
         home.answered = self.core.tally.answered > 0;
         home.refusal = self.core.refusal.take();
@@ -179,6 +185,7 @@ impl<'a, R: Ring> Driver<'a, R> {
         self.core.serve();
         let measure = start + self.core.plan.warmup.as_nanos() as u64;
         self.drive(measure)?;
+        home.interrupted = self.is_stopped();
         self.measure(home, measure)?;
         self.enter(Phase::Grace);
         let grace = self.core.plan.grace;
@@ -196,7 +203,7 @@ impl<'a, R: Ring> Driver<'a, R> {
         // The schedule's own end, not one that the lateness of this tick has moved.
         let start = if self.core.line.is_some() { planned.min(began) } else { began };
         let until = start.saturating_add(self.core.plan.measure().as_nanos() as u64);
-        self.drive(until)?;
+        home.interrupted |= !self.drive(until)?;
         self.core.end_measure();
         home.cpu.wall_ns = self.core.now - start;
         if let (Some(before), Some(after)) = (thread, ThreadTime::of_this()) {
@@ -209,16 +216,32 @@ impl<'a, R: Ring> Driver<'a, R> {
         Ok(())
     }
 
-    /// Goes on until then, until it was stopped, or until a limited number of requests is done.
-    fn drive(&mut self, until: u64) -> Result<(), RingLost> {
+    /// Goes on until then, until it was stopped, or until a limited number of requests is done; `false` if it was stopped.
+    fn drive(&mut self, until: u64) -> Result<bool, RingLost> {
         let limited = self.core.plan.requests_max.is_some();
-        while self.core.now < until && !self.is_stopped() {
+        while self.core.now < until {
+            if self.is_stopped() {
+                return Ok(false);
+            }
             self.tick(Some(self.core.look(until, STOP_LOOK)))?;
-            if limited && self.core.measuring && self.core.is_through() {
-                return Ok(());
+            if limited && self.core.measuring && (self.core.is_through() || self.is_deserted()) {
+                break;
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether the target has been gone for so long that the rest of the requests is given up. Looked at some times a second.
+    fn is_deserted(&mut self) -> bool {
+        if self.core.now < self.desert_look {
+            return false;
+        }
+        self.desert_look = self.core.now_plus(STOP_LOOK);
+        let deserted = self.core.is_deserted();
+        if deserted {
+            self.core.desert();
+        }
+        deserted
     }
 
     fn await_answers(&mut self, grace: Duration) -> Result<(), RingLost> {

@@ -16,14 +16,14 @@ impl Gate {
         Self { missing: AtomicU32::new(threads), start: AtomicU64::new(0) }
     }
 
-    /// One more is there. Called once by each.
+    /// One more is there, and whoever sees the gate open sees what it did before. Called once by each.
     pub fn arrive(&self) {
-        self.missing.fetch_sub(1, Ordering::Relaxed);
+        self.missing.fetch_sub(1, Ordering::Release);
     }
 
-    /// Whether all are there. Nothing but the beginning hangs on it, so no order of memory does.
+    /// Whether all are there.
     pub fn is_open(&self) -> bool {
-        self.missing.load(Ordering::Relaxed) == 0
+        self.missing.load(Ordering::Acquire) == 0
     }
 
     /// When the load begins: what the first thread proposed that saw the gate open.

@@ -47,6 +47,12 @@ impl Line {
         self.next
     }
 
+    /// Whether the schedule is over: nothing more is due, and the time of the last request has passed.
+    #[inline]
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.next == u64::MAX && now >= self.start + self.schedule.phase_ns().1
+    }
+
     /// When something is to be done about the oldest request: it becomes due, or it becomes too late.
     #[inline]
     pub(super) fn wake_at(&self, now: u64) -> u64 {

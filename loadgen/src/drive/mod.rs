@@ -107,7 +107,7 @@ pub fn run_watched(
         seen = seen.or(part.seen.take());
         add(&mut run, part);
     }
-    let requests = run.record.requests.completed - run.record.requests.completed_late;
+    let requests = run.record.requests.completed_in_time();
     (run.target, run.environment) = seen.unwrap_or_default().spent_on(requests);
     Ok(run)
 }
@@ -206,6 +206,7 @@ fn setup(plan: &Plan) -> Setup {
         pipeline: plan.pipeline,
         warmup_ns: plan.warmup.as_nanos() as u64,
         duration_ns: plan.measure().as_nanos() as u64,
+        requests_max: plan.requests_max,
         pace: plan
             .offered()
             .map_or(Loop::Closed, |rate| Loop::Open { rate, poisson: plan.arrivals == Arrivals::Poisson }),

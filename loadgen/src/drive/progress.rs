@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub struct Progress {
     phase: AtomicU8,
+    opened: AtomicU64,
     elapsed_ns: AtomicU64,
     sent: AtomicU64,
     answered: AtomicU64,
@@ -62,6 +63,16 @@ impl Progress {
             errors: read(&self.errors),
             late_ns: read(&self.late_ns),
         }
+    }
+
+    /// A thread is ready and has opened so many connections.
+    pub(super) fn opened(&self, connections: u64) {
+        self.opened.fetch_add(connections, Ordering::Relaxed);
+    }
+
+    /// Whether any of the threads that are ready has a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.opened.load(Ordering::Relaxed) > 0
     }
 
     /// The first thread to enter a phase moves the run there.

@@ -102,13 +102,15 @@ impl Tally {
     #[inline]
     pub(super) fn answered(&mut self, now: u64, whole: &Whole) {
         self.answered += 1;
+        let ask = whole.ask;
+        let counts = self.counts(ask.intended);
         if let Some(checker) = &mut self.checker
             && !checker.passes(whole)
         {
             self.error(now, ErrorKind::Check);
+            self.record.requests.wrong += u64::from(counts && whole.status < 400);
         }
-        let ask = whole.ask;
-        if !self.counts(ask.intended) {
+        if !counts {
             return;
         }
         let response_ns = self.open_loop.then(|| now - ask.intended);

@@ -28,9 +28,12 @@ fn is_overloaded(run: &RunRecord) -> bool {
     short_share(run) - own_short_share(run) > OVERLOAD
 }
 
-/// Share of the sent requests that failed, got no answer, or one with a status from 400 on.
+/// Share of the sent requests that failed, got no answer, or one with a status from 400 on or that was found wrong.
 fn error_share(run: &RunRecord) -> f64 {
     let requests = &run.record.requests;
-    let bad = requests.failed + requests.unanswered + (requests.completed - run.record.ok());
-    if requests.sent == 0 { 0.0 } else { bad as f64 / requests.sent as f64 }
+    // In a closed loop nothing is shed but what a target that is gone was still to be asked.
+    let lost = if run.setup.pace == Loop::Closed { requests.shed } else { 0 };
+    let bad = lost + requests.failed + requests.unanswered + (requests.completed - run.record.good());
+    let all = requests.sent + lost;
+    if all == 0 { 0.0 } else { bad as f64 / all as f64 }
 }

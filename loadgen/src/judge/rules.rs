@@ -5,7 +5,7 @@
 
 use super::Purpose;
 use super::threshold::{Metric, Quantity};
-use crate::record::{ErrorKind, Figure, Loop, Reason, ReasonCode, RunRecord, Times, Verdict};
+use crate::record::{ErrorKind, Figure, Loop, Reason, ReasonCode, RunRecord, Times, Verdict, samples_needed};
 
 /// Lag against the median response time, and at least so many nanoseconds.
 const LAG_SUSPECT: (f64, f64) = (0.10, 100_000.0);
@@ -158,7 +158,7 @@ fn few_samples(run: &RunRecord) -> Option<Reason> {
         None if withheld(TAIL, run.times()) => (Verdict::Suspect, TAIL, samples),
         None => return None,
     };
-    let needed = (crate::record::TAIL_SAMPLES_MIN / (1.0 - q)).ceil();
+    let needed = samples_needed(q);
     let why = if level == Verdict::Invalid { ", which a threshold needs," } else { "" };
     let text = format!(
         "p{}{why} is withheld: {samples} samples, and it takes {needed:.0}. Measure longer (-d), or at a higher rate",
@@ -265,7 +265,9 @@ fn interrupted(run: &RunRecord) -> Option<Reason> {
     if !run.interrupted {
         return None;
     }
-    let done = share(run.measured_ns, run.setup.duration_ns).min(1.0);
+    let in_time = share(run.measured_ns, run.setup.duration_ns);
+    let in_number = run.setup.requests_max.map_or(0.0, |most| share(run.record.requests.sent, most));
+    let done = in_time.max(in_number).min(1.0);
     let level = if done < INTERRUPTED_INVALID { Verdict::Invalid } else { Verdict::Suspect };
     let text = format!("a signal ended the measurement after {:.0}% of the plan. Let it run to its end", 100.0 * done);
     Some(Reason { code: ReasonCode::Interrupted, level, text, value: 100.0 * done, limit: 100.0 * INTERRUPTED_INVALID })
@@ -273,7 +275,7 @@ fn interrupted(run: &RunRecord) -> Option<Reason> {
 
 /// `99`, `99.9`, `99.999`: as people write percentiles.
 fn trimmed(percent: f64) -> String {
-    let text = format!("{percent:.4}");
+    let text = format!("{percent:.8}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 

@@ -66,6 +66,12 @@ pub enum PlanError {
         /// As asked.
         connections: u32,
     },
+    /// More connections are to be opened, and nothing says how many.
+    #[error("--on-busy open opens further connections: say up to how many there may be, with --max-connections")]
+    NoMaxConnections,
+    /// More connections may be opened, and nothing ever opens one.
+    #[error("--max-connections is for --on-busy open; without it there are as many connections as -c says")]
+    IdleMaxConnections,
     /// The requests of a pipeline do not fit.
     #[error(
         "a pipeline of {pipeline} requests of {request} bytes is over the {PIPELINE_BYTES_MAX} bytes of a connection"
@@ -138,6 +144,8 @@ impl Plan {
             Some(max) if max < self.connections => {
                 Err(PlanError::MaxConnections { max, connections: self.connections })
             }
+            Some(_) if self.on_busy != OnBusy::Open => Err(PlanError::IdleMaxConnections),
+            None if self.on_busy == OnBusy::Open => Err(PlanError::NoMaxConnections),
             _ => Ok(()),
         }
     }
@@ -216,6 +224,8 @@ mod tests {
             Plan { on_busy: OnBusy::Drop, ..good.clone() },
             Plan { arrivals: Arrivals::Poisson, ..good.clone() },
             Plan { rate: Some(1.0), max_connections: Some(63), ..good.clone() },
+            Plan { rate: Some(1.0), max_connections: Some(100), ..good.clone() },
+            Plan { rate: Some(1.0), on_busy: OnBusy::Open, ..good.clone() },
             Plan { rate: Some(1.0), on_busy: OnBusy::Open, max_connections: Some(1020), ..good.clone() },
             Plan { requests: [good.requests.clone(), plan("http://y/").requests].concat(), ..good.clone() },
             plan("http://x/{rand:2-1}"),

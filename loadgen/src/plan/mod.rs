@@ -57,7 +57,8 @@ pub struct Plan {
     pub sources: Vec<IpAddr>,
     /// Connections of all threads together.
     pub connections: u32,
-    /// Connections of all threads together that [`OnBusy::Open`] may reach; no less than `connections`.
+    /// Connections of all threads together that [`OnBusy::Open`] may reach, which needs it; no less than
+    /// `connections`.
     pub max_connections: Option<u32>,
     /// Threads, each with its own ring and its share of the connections.
     pub threads: u32,

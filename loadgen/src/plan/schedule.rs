@@ -141,7 +141,8 @@ impl Plan {
 }
 
 impl Schedule {
-    /// When the measure phase begins, and from when on nothing is due; behind the start of the load.
+    /// When the measure phase begins, and from when on nothing is due; behind the start of the load. With a limited number of
+    /// requests the end comes closer once the last of them was taken.
     pub fn phase_ns(&self) -> (u64, u64) {
         (self.measure_ns, self.end_ns)
     }
@@ -173,7 +174,12 @@ impl Iterator for Schedule {
         if let Some(left) = &mut self.left
             && due >= self.measure_ns
         {
-            *left = left.checked_sub(1)?;
+            if *left == 0 {
+                // The phase ends where one more would be due, so that its rate is that of the plan.
+                self.end_ns = due;
+                return None;
+            }
+            *left -= 1;
         }
         Some(due)
     }
@@ -353,6 +359,10 @@ mod tests {
         let due = all(&plan);
         assert_eq!(due.iter().filter(|&&ns| ns >= 1_000_000_000).count(), 100);
         assert_eq!(due.len(), 1100);
+        let mut alone = Plan { threads: 1, ..plan }.schedule(0).expect("open");
+        assert_eq!(alone.phase_ns(), (1_000_000_000, 5_000_000_000));
+        assert_eq!(alone.by_ref().count(), 1100);
+        assert_eq!(alone.phase_ns(), (1_000_000_000, 1_100_000_000), "as long as 100 requests take at the rate");
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl ErrorKind {
 /// `sent = completed + failed + unanswered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
-    /// Should have left, by the plan. In a closed loop, those that left.
+    /// Should have left, by the plan. In a closed loop, those that left, and those of a limited number that a target that was
+    /// gone could not be asked any more.
     pub due: u64,
     /// Handed to the kernel.
     pub sent: u64,
@@ -66,7 +67,7 @@ pub struct Requests {
     pub failed: u64,
     /// Still open when the grace period was over.
     pub unanswered: u64,
-    /// Given up unsent, because their deadline passed or the run ended.
+    /// Given up unsent, because their deadline passed, the run ended, or the target was gone.
     pub shed: u64,
     /// Not sent, because no connection was free and `--on-busy drop` says so.
     pub dropped: u64,
@@ -74,6 +75,15 @@ pub struct Requests {
     pub sent_late: u64,
     /// Of those completed, those whose answer ended when the measure phase was over.
     pub completed_late: u64,
+    /// Of those completed with a status below 400, those that `--check` refused.
+    pub wrong: u64,
+}
+
+impl Requests {
+    /// Answered whole within the measure phase: what its CPU time was spent on.
+    pub fn completed_in_time(&self) -> u64 {
+        self.completed - self.completed_late
+    }
 }
 
 /// Connections over the whole run.
@@ -113,6 +123,7 @@ impl AddAssign for Requests {
         self.dropped += more.dropped;
         self.sent_late += more.sent_late;
         self.completed_late += more.completed_late;
+        self.wrong += more.wrong;
     }
 }
 

@@ -12,7 +12,7 @@ mod verdict;
 pub use count::{Bytes, Connections, ErrorKind, Requests};
 pub use run::{CpuUse, Environment, Host, Loop, RunRecord, Setup, Stage, TargetUse, ThreadCpu};
 pub use series::{INTERVALS_MAX, Interval, Series};
-pub use times::{Figure, LONGEST_NS, SHORTEST_NS, TAIL_SAMPLES_MIN, Times};
+pub use times::{Figure, LONGEST_NS, SHORTEST_NS, TAIL_SAMPLES_MIN, Times, samples_needed};
 pub use verdict::{Judgement, Note, Reason, ReasonCode, ThresholdResult, Verdict};
 
 use std::fmt;
@@ -146,6 +146,11 @@ impl Record {
     /// Completed requests with a status below 400.
     pub fn ok(&self) -> u64 {
         self.status[..400].iter().sum()
+    }
+
+    /// Completed requests with a status below 400 that `--check`, if it was asked for, let pass.
+    pub fn good(&self) -> u64 {
+        self.ok() - self.requests.wrong
     }
 
     /// Writes down what was still gathered; every reader wants this done first.

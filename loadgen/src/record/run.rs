@@ -40,6 +40,8 @@ pub struct Setup {
     pub warmup_ns: u64,
     /// Measure phase, as planned.
     pub duration_ns: u64,
+    /// Requests of the measure phase at most, if their number is limited.
+    pub requests_max: Option<u64>,
     /// Closed or open loop.
     pub pace: Loop,
     /// Of everything random: arrivals, mixes, templates.
@@ -167,7 +169,7 @@ pub struct RunRecord {
     pub answered: bool,
     /// The first failure to connect, for the message when nothing was answered.
     pub refusal: Option<String>,
-    /// Ctrl-C ended the measure phase.
+    /// Ctrl-C ended the measure phase before its time.
     pub interrupted: bool,
     /// What was asked with `--fail-if` and `--slo`.
     pub thresholds: Vec<super::ThresholdResult>,
@@ -178,7 +180,7 @@ pub struct RunRecord {
 impl RunRecord {
     /// Requests a second that were completed within the measure phase.
     pub fn rate(&self) -> f64 {
-        per_second(self.record.requests.completed - self.record.requests.completed_late, self.measured_ns)
+        per_second(self.record.requests.completed_in_time(), self.measured_ns)
     }
 
     /// Received bytes a second, heads included.
@@ -186,7 +188,7 @@ impl RunRecord {
         per_second(self.record.bytes.wire, self.measured_ns)
     }
 
-    /// Generator CPU per completed request, in microseconds.
+    /// Generator CPU per request that was completed within the measure phase, in microseconds.
     pub fn generator_us_per_request(&self) -> Option<f64> {
         let busy: Option<u64> = self.threads.iter().map(|thread| thread.busy_ns).sum();
         self.us_per_request(busy?)
@@ -216,7 +218,7 @@ impl RunRecord {
     }
 
     fn us_per_request(&self, ns: u64) -> Option<f64> {
-        CpuUse { ns, requests: self.record.requests.completed }.us_per_request()
+        CpuUse { ns, requests: self.record.requests.completed_in_time() }.us_per_request()
     }
 }
 
@@ -241,5 +243,19 @@ impl ThreadCpu {
     pub fn percent(&self) -> Option<f64> {
         (self.wall_ns > 0).then_some(())?;
         self.busy_ns.map(|busy| 100.0 * busy as f64 / self.wall_ns as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers that came when the phase was over cost the phase nothing.
+    #[test]
+    fn the_cost_of_a_request_is_that_of_the_phase() {
+        let cpu = ThreadCpu { busy_ns: Some(8_000_000), ..ThreadCpu::default() };
+        let mut run = RunRecord { threads: vec![cpu], ..RunRecord::default() };
+        (run.record.requests.completed, run.record.requests.completed_late) = (380, 300);
+        assert_eq!(run.generator_us_per_request(), Some(100.0));
     }
 }

@@ -37,6 +37,15 @@ pub enum Figure {
     AtLeast(u64),
 }
 
+/// How many samples the quantile `q`, 0 to 1, takes: [`TAIL_SAMPLES_MIN`] behind it, whatever 1 - q is rounded to. A whole
+/// number.
+pub fn samples_needed(q: f64) -> f64 {
+    let needed = TAIL_SAMPLES_MIN / (1.0 - q);
+    // `q` and `1 - q` are off by an ulp of 1 at most, which weighs more the rarer the tail is.
+    let rounding = needed * needed / TAIL_SAMPLES_MIN * 2.0 * f64::EPSILON;
+    (needed - rounding - 1e-9).ceil()
+}
+
 impl Times {
     /// Empty. Allocates once, about 200 KB.
     pub fn new() -> Self {
@@ -67,7 +76,7 @@ impl Times {
 
     /// What it says of the quantile `q`, 0 to 1.
     pub fn quantile(&self, q: f64) -> Figure {
-        if self.all.len() as f64 * (1.0 - q) < TAIL_SAMPLES_MIN {
+        if (self.all.len() as f64) < samples_needed(q) {
             return Figure::Withheld;
         }
         self.figure(self.all.value_at_quantile(q))
@@ -161,6 +170,22 @@ impl Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever 1 - q is rounded to, a tenth of 100 is ten.
+    #[test]
+    fn a_quantile_takes_ten_samples_behind_it_and_no_more() {
+        for (q, needed) in
+            [(0.5, 20), (0.75, 40), (0.9, 100), (0.99, 1_000), (0.999, 10_000), (0.9999, 100_000), (0.99999, 1_000_000)]
+        {
+            assert_eq!(samples_needed(q) as u64, needed, "{q}");
+            let mut times = Times::new();
+            times.record(5_000, needed - 1);
+            assert_eq!(times.quantile(q), Figure::Withheld, "{q}");
+            times.record(5_000, 1);
+            assert!(matches!(times.quantile(q), Figure::Exact(_)), "{q}");
+        }
+        assert_eq!([99.9, 99.99].map(|percent| samples_needed(percent / 100.0) as u64), [10_000, 100_000]);
+    }
 
     #[test]
     fn every_percentile_is_within_a_thousandth_of_the_sorted_list() {

@@ -1,6 +1,7 @@
 //! Figures as people read them.
 
 use super::document::Shown;
+use crate::compare::Value;
 
 /// A time in the unit that reads best: `-` where it was withheld, `> 5.00 s` where it is a lower bound.
 pub(super) fn shown(figure: Shown) -> String {
@@ -32,6 +33,12 @@ pub(super) fn tick(us: f64) -> String {
 /// A time, or `-`.
 pub(super) fn time_or_dash(us: Option<f64>) -> String {
     us.map_or_else(|| "-".to_owned(), time)
+}
+
+/// A figure of a comparison, `> ` before one that is a lower bound; or `-`.
+pub(super) fn value_or_dash(value: Option<Value>) -> String {
+    let bound = if value.is_some_and(|value| value.is_bound) { "> " } else { "" };
+    format!("{bound}{}", time_or_dash(value.map(|value| value.us)))
 }
 
 /// A length of time in seconds, to the millisecond.

@@ -23,12 +23,21 @@ pub enum MergeError {
     /// Stages are merged one by one.
     #[error("the runs have different stages")]
     Stages,
+    /// One would count twice. No two runs have all figures in common.
+    #[error("run {first} and run {second} are the same run, which would count twice")]
+    Twice {
+        /// From 1.
+        first: usize,
+        /// From 1.
+        second: usize,
+    },
 }
 
 /// One report of several. `command` is the command line that merges.
 pub fn merge(reports: &[Report], command: &[String]) -> Result<Report, MergeError> {
     let (first, others) = reports.split_first().ok_or(MergeError::None)?;
     check(&first.run, others)?;
+    check_apart(reports)?;
     let runs: Vec<&Run> = reports.iter().map(|report| &report.run).collect();
     let mut distributions = Distributions { intervals: Vec::new(), ..first.distributions.clone() };
     for other in others {
@@ -59,6 +68,16 @@ fn check(first: &Run, others: &[Report]) -> Result<(), MergeError> {
     }
 }
 
+/// A document is the run: its times alone are never those of another one. Where nothing was sent, nothing counts twice.
+fn check_apart(reports: &[Report]) -> Result<(), MergeError> {
+    for (second, report) in reports.iter().enumerate().filter(|(_, report)| report.run.requests.sent > 0) {
+        if let Some(first) = reports[..second].iter().position(|other| other.run == report.run) {
+            return Err(MergeError::Twice { first: first + 1, second: second + 1 });
+        }
+    }
+    Ok(())
+}
+
 /// Whether each had begun before the first of them ended.
 fn went_on_at_once(runs: &[&Run]) -> bool {
     let start = |run: &&Run| run.started_s().unwrap_or(0) as f64;
@@ -79,7 +98,7 @@ fn add(run: &mut Run, runs: &[&Run], at_once: bool) {
     run.requests = summed!(
         runs,
         requests,
-        Requests { due, sent, completed, ok, failed, unanswered, shed, dropped, sent_late, completed_late }
+        Requests { due, sent, completed, ok, failed, unanswered, shed, dropped, sent_late, completed_late, wrong }
     );
     run.connections = summed!(runs, connections, Connections { asked, opened, failed, reconnects, extra });
     run.bytes = summed!(runs, bytes, Bytes { wire, body, sent });
@@ -160,9 +179,9 @@ fn extend_new(all: &mut Vec<String>, more: &[String]) {
 }
 
 fn machine(run: &mut Run, runs: &[&Run]) {
-    let spent = |run: &&Run| Some(run.generator.cpu_us_per_request? * run.requests.completed as f64);
+    let spent = |run: &&Run| Some(run.generator.cpu_us_per_request? * run.requests.completed_in_time() as f64);
     let spent: Option<Vec<f64>> = runs.iter().map(spent).collect();
-    let completed = run.requests.completed;
+    let completed = run.requests.completed_in_time();
     run.generator = document::Generator {
         cpu_percent_per_thread: runs.iter().flat_map(|run| run.generator.cpu_percent_per_thread.clone()).collect(),
         busy_percent_per_thread: runs.iter().flat_map(|run| run.generator.busy_percent_per_thread.clone()).collect(),

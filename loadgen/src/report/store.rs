@@ -156,13 +156,26 @@ pub fn keep_result(folder: &Path, name: &str, json: String, text: String, html: 
     write(folder, &[("report.txt", text), ("report.html", html), (name, json)])
 }
 
+/// All of them are written beside what stands there before anything of that is touched: a full disk costs no older run.
 fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), StoreError> {
     fs::create_dir_all(folder).map_err(|error| StoreError::Io { path: folder.to_owned(), error })?;
+    let beside = |name: &str| folder.join(format!(".{name}.new"));
+    let written = files.iter().try_for_each(|(name, content)| {
+        let path = beside(name);
+        fs::write(&path, content).map_err(|error| StoreError::Io { path, error })
+    });
+    if written.is_err() {
+        for (name, _) in files {
+            // One that was not begun is not there.
+            let _ = fs::remove_file(beside(name));
+        }
+        return written;
+    }
     // A folder keeps one thing.
     [DOCUMENT, COMPARISON.0, SWEEP.0].into_iter().try_for_each(|name| remove(folder.join(name)))?;
-    files.iter().try_for_each(|(name, content)| {
+    files.iter().try_for_each(|(name, _)| {
         let path = folder.join(name);
-        fs::write(&path, content).map_err(|error| StoreError::Io { path, error })
+        fs::rename(beside(name), &path).map_err(|error| StoreError::Io { path, error })
     })
 }
 

@@ -51,6 +51,11 @@ impl Drop for Apart {
     }
 }
 
+/// The cores that this process may use, by their numbers.
+pub fn cores() -> Vec<usize> {
+    core_affinity::get_core_ids().unwrap_or_default().into_iter().map(|core| core.id).collect()
+}
+
 /// The whole of `the_server`: serves for ever if this process was started for it, each answer after a while.
 pub fn serve_apart(delay: Duration) {
     let Ok(core) = env::var(CORE) else { return };

@@ -5,7 +5,7 @@ mod apart;
 mod ended;
 mod server;
 
-pub use apart::{Apart, serve_apart};
+pub use apart::{Apart, cores, serve_apart};
 pub use ended::{Ended, load, undisturbed};
 pub use server::{Server, serve, serve_after, serve_answers};
 

@@ -13,7 +13,9 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::load::LoadOptions;
-use super::{EXIT_INTERRUPTED, EXIT_INVALID, EXIT_NOT_TOLD, EXIT_OK, Failure, Output};
+use super::signals::Signals;
+use super::typed::Typed;
+use super::{EXIT_INVALID, EXIT_NOT_TOLD, EXIT_OK, Failure, Output, output};
 use crate::compare::{Comparison, Design, MARGIN_DEFAULT, ROUNDS_DEFAULT, ROUNDS_MAX, ROUNDS_MIN};
 use crate::plan::{Target, parse_duration, parse_rate};
 use crate::record::Verdict;
@@ -31,7 +33,8 @@ the p99 response time (of a remote target p50 and p99). Each is lower, higher,
 the same within the margin, or cannot be told yet.
 
 Exit status: 0 any honest answer, 2 usage, 3 invalid (suspect with --strict),
-4 a server never answered, 5 cannot tell with --require-answer, 130 interrupted.";
+4 a server never answered, 5 cannot tell with --require-answer, 130, 143
+interrupted.";
 
 /// Compares two servers: which needs less CPU, which answers sooner, or that it cannot be told.
 #[derive(Debug, Parser)]
@@ -52,7 +55,7 @@ struct Options {
     /// How long a server that we started may take until it accepts
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     ready_timeout: Duration,
-    /// Core of the servers that we start [default: the first allowed]
+    /// Core of the servers that we start [default: the first allowed, if we start both]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..1024))]
     server_core: Option<u16>,
     /// Requests a second to each [default: half of what the slower one can do]
@@ -88,24 +91,27 @@ pub(super) fn command() -> clap::Command {
     <Options as clap::CommandFactory>::command()
 }
 
-/// The whole command; `words` begins with the program's name.
-pub(super) fn main(words: &[String]) -> ExitCode {
-    super::main_of(words, perform)
+/// The whole command.
+pub(super) fn main(typed: &Typed) -> ExitCode {
+    super::main_of(typed, perform)
 }
 
 fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
     let course = options.course()?;
-    let comparison = compare(&course, &super::stop_on_signals())?;
-    let status = exit_status(&comparison, options.require_answer, options.output.strict);
+    let places = options.output.open()?;
+    let signals = Signals::listen();
+    let comparison = compare(&course, &signals.stop)?;
+    let judged = || exit_status(&comparison, options.require_answer, options.output.strict);
+    let status = signals.or(comparison.interrupted, judged);
     let text = |paint| report::compare::text(&comparison, paint);
     let json = || format!("{:#}\n", report::compare::json(&comparison, words, status));
-    options.output.write("compare.json", text, json, || report::compare::html(&comparison, words))?;
+    output::write(places, "compare.json", text, json, || report::compare::html(&comparison, words))?;
     Ok(status)
 }
 
+/// Of a comparison that came to its end.
 fn exit_status(comparison: &Comparison, requires_answer: bool, is_strict: bool) -> u8 {
     match comparison.verdict {
-        _ if comparison.interrupted => EXIT_INTERRUPTED,
         Verdict::Invalid => EXIT_INVALID,
         Verdict::Suspect if is_strict => EXIT_INVALID,
         _ if requires_answer && !comparison.is_answered() => EXIT_NOT_TOLD,
@@ -126,16 +132,24 @@ impl Course {
 
 impl Options {
     fn course(&self) -> Result<Course, Failure> {
+        if self.rate.is_some_and(|rate| rate <= 0.0) {
+            return Err(Failure::usage(
+                "the rate (-R) must be above 0; without it, half of what the slower one can do",
+            ));
+        }
+        if self.block.is_zero() {
+            return Err(Failure::usage("--block must last longer than nothing"));
+        }
         let design = Design {
             rounds: self.rounds,
             seed: self.seed.unwrap_or_else(super::seed),
             block_ns: self.block.as_nanos() as u64,
             settle_ns: self.settle.as_nanos() as u64,
-            rate: self.rate.unwrap_or_default(),
             margin: self.margin,
             ..Design::default()
         };
-        let is_started = self.a_cmd.is_some() && self.b_cmd.is_some();
+        let are_started = [self.a_cmd.is_some(), self.b_cmd.is_some()];
+        let server_core = self.server_core.map(usize::from);
         let contestants = [
             Contestant::new(self.a.as_deref(), self.a_cmd.as_deref())?,
             Contestant::new(self.b.as_deref(), self.b_cmd.as_deref())?,
@@ -143,7 +157,8 @@ impl Options {
         Ok(Course {
             contestants,
             design,
-            place: Place::choose(is_started, self.server_core.map(usize::from), self.load.cores.as_ref()),
+            rate: self.rate,
+            place: Place::choose(are_started, server_core, self.load.cores.as_ref())?,
             ready_timeout: self.ready_timeout,
             load: self.load.clone(),
             quiet: self.output.quiet,
@@ -192,7 +207,7 @@ mod tests {
         let course = options.expect("good flags").course().expect("good URLs");
         let design = &course.design;
         assert_eq!((design.rounds, design.seed, design.block_ns), (20, 9, 3_000_000_000));
-        assert!((design.margin - 0.05).abs() < 1e-12 && (design.rate - 500.0).abs() < 1e-12);
+        assert!((design.margin - 0.05).abs() < 1e-12 && course.rate == Some(500.0));
         assert_eq!((course.load.connections, course.contestants[1].url.as_str()), (8, "x:2"));
     }
 
@@ -203,6 +218,9 @@ mod tests {
             assert!(parse(row).is_err(), "{row}");
         }
         assert!(parse("--a x:1 --b https://x").expect("good flags").course().is_err());
+        assert!(parse("--a x:1 --b x:2 --block 0").expect("good flags").course().is_err());
+        assert!(parse("--a x:1 --b x:2 -R 0").expect("good flags").course().is_err());
+        assert!(parse("--a x:1 --b x:2 --server-core 0").expect("good flags").course().is_err());
         assert!(parse("--a-cmd one --b-cmd two").expect("good flags").course().is_ok());
     }
 
@@ -213,7 +231,5 @@ mod tests {
         for (requires_answer, is_strict, expected) in rows {
             assert_eq!(exit_status(&suspect, requires_answer, is_strict), expected);
         }
-        let interrupted = Comparison { interrupted: true, ..suspect };
-        assert_eq!(exit_status(&interrupted, true, true), EXIT_INTERRUPTED);
     }
 }

@@ -1,7 +1,7 @@
 //! A server as a process of ours: started in a process group of its own, ended with all that it started.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::cli::{EXIT_NO_ANSWER, Failure};
+use crate::cli::{EXIT_NO_ANSWER, Failure, groups};
 
 /// How often a server is looked at while it starts or ends.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long one try to connect may take; whom nobody hears is tried again.
+const TRY: Duration = Duration::from_millis(250);
 /// How long a server may take to end before it is killed.
 const END: Duration = Duration::from_secs(3);
 
@@ -57,14 +59,13 @@ impl Server {
             }
             let mut shell = Command::new("sh");
             shell.args(["-c", &command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let child = shell.process_group(0).spawn();
-            child.map_err(|error| Failure::usage(format!("starting '{command}' failed: {error}")))
+            groups::start(&mut shell).map_err(|error| Failure::usage(format!("starting '{command}' failed: {error}")))
         };
         let child = thread::spawn(start).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok(Self { child })
     }
 
-    /// Waits until it takes a connection.
+    /// Waits until it takes a connection, or until it is interrupted.
     pub(super) fn wait_ready(
         &mut self,
         address: SocketAddr,
@@ -72,25 +73,33 @@ impl Server {
         stop: &AtomicBool,
     ) -> Result<(), Failure> {
         let failed = |message: String| Err(Failure { message, status: EXIT_NO_ANSWER });
-        for _ in 0..looks(timeout) {
+        let mut left = timeout.max(LOOK);
+        while !left.is_zero() && !stop.load(Ordering::Relaxed) {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return failed(format!(
                     "the server for {address} ended with {status}; run its command by hand to see why"
                 ));
             }
-            if TcpStream::connect_timeout(&address, timeout.max(LOOK)).is_ok() {
-                return Ok(());
-            }
-            if stop.load(Ordering::Relaxed) {
-                return failed("interrupted before the servers were ready".to_owned());
+            match TcpStream::connect_timeout(&address, TRY) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::TimedOut => left = left.saturating_sub(TRY),
+                Err(_) => {}
             }
             pause();
+            left = left.saturating_sub(LOOK);
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Ok(());
         }
         failed(format!("nobody answers at {address} after {timeout:?}; does the command serve there?"))
     }
 
+    fn group(&self) -> Option<Pid> {
+        Pid::from_raw(self.child.id() as i32)
+    }
+
     fn signal(&self, signal: Signal) {
-        if let Some(group) = Pid::from_raw(self.child.id() as i32) {
+        if let Some(group) = self.group() {
             // Whoever is gone already needs none.
             let _ = kill_process_group(group, signal);
         }
@@ -112,6 +121,9 @@ impl Drop for Server {
         }
         // The shell may be gone and its children not; the group keeps its number until the last of them is.
         self.signal(Signal::KILL);
+        if let Some(group) = self.group() {
+            groups::forget(group);
+        }
         let _ = self.child.wait();
     }
 }

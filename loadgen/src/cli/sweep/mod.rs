@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::load::LoadOptions;
-use super::{EXIT_INTERRUPTED, EXIT_INVALID, EXIT_OK, Failure, Output};
+use super::signals::Signals;
+use super::typed::Typed;
+use super::{EXIT_INVALID, EXIT_OK, Failure, Output, output};
 use crate::plan::{Target, parse_duration, parse_rate};
 use crate::report;
 use crate::sweep::{Answer, RATE_MAX, Sweep};
@@ -25,7 +27,8 @@ what failed is halved until it is 5%; the answer met the objectives 3 times of 3
 A rate of which less than 99% was answered well meets no objective.
 
 Exit status: 0 an answer, 2 usage, 3 no step could be judged (with --strict also
-if the generator gave out first), 4 the target never answered, 130 interrupted.";
+if the generator gave out first), 4 the target never answered, 130, 143
+interrupted.";
 
 /// Finds the highest rate at which a target still meets its objectives.
 #[derive(Debug, Parser)]
@@ -62,24 +65,26 @@ pub(super) fn command() -> clap::Command {
     <Options as clap::CommandFactory>::command()
 }
 
-/// The whole command; `words` begins with the program's name.
-pub(super) fn main(words: &[String]) -> ExitCode {
-    super::main_of(words, perform)
+/// The whole command.
+pub(super) fn main(typed: &Typed) -> ExitCode {
+    super::main_of(typed, perform)
 }
 
 fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
     options.check()?;
-    let sweep = course::sweep(options, &super::stop_on_signals())?;
-    let status = exit_status(&sweep, options.output.strict);
+    let places = options.output.open()?;
+    let signals = Signals::listen();
+    let sweep = course::sweep(options, &signals.stop)?;
+    let status = signals.or(sweep.interrupted, || exit_status(&sweep, options.output.strict));
     let text = |paint| report::sweep::text(&sweep, paint);
     let json = || format!("{:#}\n", report::sweep::json(&sweep, words, status));
-    options.output.write("sweep.json", text, json, || report::sweep::html(&sweep, words))?;
+    output::write(places, "sweep.json", text, json, || report::sweep::html(&sweep, words))?;
     Ok(status)
 }
 
+/// Of a sweep that came to its end.
 fn exit_status(sweep: &Sweep, is_strict: bool) -> u8 {
     match sweep.answer {
-        _ if sweep.interrupted => EXIT_INTERRUPTED,
         Answer::Never { failed: None } => EXIT_INVALID,
         Answer::AtLeast { .. } if is_strict => EXIT_INVALID,
         _ => EXIT_OK,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::judge::{Threshold, ThresholdError};
-use crate::record::{Figure, RunRecord, TAIL_SAMPLES_MIN, ThresholdResult};
+use crate::record::{Figure, RunRecord, ThresholdResult, samples_needed};
 
 /// A parsed `--slo`.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl Objective {
     pub(super) fn range(&self, run: &RunRecord, value: f64) -> (f64, f64) {
         let quantile = self.quantile();
         let of_intervals = run.record.series.intervals.iter().filter_map(|interval| {
-            let q = quantile.filter(|q| interval.times.len() as f64 * (1.0 - q) >= TAIL_SAMPLES_MIN)?;
+            let q = quantile.filter(|q| interval.times.len() as f64 >= samples_needed(*q))?;
             Some(interval.times.value_at_quantile(q) as f64 / 1e3)
         });
         of_intervals.fold((value, value), |(low, high), next| (low.min(next), high.max(next)))
@@ -78,8 +78,7 @@ impl Objective {
 
     /// Answers that a step must have for its percentile, if it is about one.
     pub(super) fn samples_needed(&self) -> Option<u64> {
-        // The smallest number for which the quantile is not withheld; the quotient may be a hair above a whole number.
-        self.quantile().map(|q| (TAIL_SAMPLES_MIN / (1.0 - q) - 1e-6).ceil() as u64)
+        self.quantile().map(|q| samples_needed(q) as u64)
     }
 
     /// Of the times that a run is about; `None` for any other figure.

@@ -55,7 +55,8 @@ fn a_row_holds_one_log_ratio_for_each_pair_and_leaves_gaps_out() {
     let rows = rows(&Design { rounds: 10, ..Design::default() }, &rounds.into_blocks());
     assert_eq!((rows[0].log_ratios.len(), rows[1].log_ratios.len()), (20, 19));
     assert!(rows[0].log_ratios.iter().all(|log_ratio| (log_ratio - 1.25_f64.ln()).abs() < 1e-12));
-    assert_eq!((rows[0].a, rows[0].b), (Some(4.0), Some(5.0)));
+    let exact = |us| Some(Value { us, is_bound: false });
+    assert_eq!((rows[0].a, rows[0].b), (exact(4.0), exact(5.0)));
     assert_eq!((rows[0].answer, rows[1].answer), (Some(Answer::Higher), Some(Answer::Same)));
 }
 
@@ -71,4 +72,30 @@ fn bounds_count_as_the_least_that_they_can_be() {
     }
     let rows = rows(&Design { rounds: 10, ..Design::default() }, &rounds.into_blocks());
     assert_eq!(rows[1].answer, Some(Answer::Higher));
+    assert_eq!((rows[1].bounds, rows[1].b.map(|value| value.is_bound)), ((false, true), Some(true)));
+}
+
+/// Figures of both are the timeout, or the one that is lower is: nobody knows which server is slower.
+#[test]
+fn bounds_that_say_nothing_are_no_answer() {
+    let answer_of = |a: Value, b: Value| {
+        let mut rounds = Rounds::new(Design { rounds: 10, ..Design::default() });
+        while let Some(turn) = rounds.turn() {
+            let mut block = block(turn, 4.0, 100.0);
+            let noise = if turn.round % 2 == 0 { 1.001 } else { 0.999 };
+            let b = Value { us: b.us * noise, ..b };
+            block.values[Metric::ResponseP99 as usize] = Some(if turn.side == Side::A { a } else { b });
+            rounds.handle_block(block);
+        }
+        rows(&Design { rounds: 10, ..Design::default() }, &rounds.into_blocks())[1].answer
+    };
+    let (exact, bound) = (|us| Value { us, is_bound: false }, |us| Value { us, is_bound: true });
+    let cannot_tell = Some(Answer::CannotTell { rounds: None });
+    assert_eq!(answer_of(bound(50.0), bound(50.0)), cannot_tell);
+    assert_eq!(answer_of(bound(50.0), bound(90.0)), cannot_tell);
+    assert_eq!(answer_of(exact(50.0), bound(40.0)), cannot_tell);
+    assert_eq!(answer_of(exact(50.0), bound(50.0)), cannot_tell, "it may be far more");
+    assert_eq!(answer_of(exact(50.0), bound(60.0)), Some(Answer::Higher));
+    assert_eq!(answer_of(bound(60.0), exact(50.0)), Some(Answer::Lower));
+    assert_eq!(answer_of(exact(50.0), exact(50.0)), Some(Answer::Same));
 }

@@ -56,6 +56,8 @@ pub(super) struct Core<'a, R: Ring> {
     timeout_ns: u64,
     /// When to look for requests that took too long.
     sweep_at: u64,
+    /// Since when no connection is open, as far as anybody looked.
+    deserted_at: u64,
     pub(super) retries: VecDeque<(u64, u32)>,
     pub(super) refusal: Option<String>,
     pub(super) address: Option<SocketAddr>,
@@ -103,6 +105,7 @@ impl<'a, R: Ring> Core<'a, R> {
             flying: 0,
             timeout_ns: plan.timeout.map_or(u64::MAX, |timeout| timeout.as_nanos() as u64),
             sweep_at: u64::MAX,
+            deserted_at: u64::MAX,
             retries: VecDeque::new(),
             refusal: None,
             address: None,
@@ -119,9 +122,7 @@ impl<'a, R: Ring> Core<'a, R> {
             let from = start + self.plan.warmup.as_nanos() as u64;
             self.tally.set_phase(from, from + self.plan.measure().as_nanos() as u64);
         }
-        if self.plan.timeout.is_some() {
-            self.sweep_at = self.now;
-        }
+        self.sweep_at = self.now;
         for index in 0..self.dial.share() {
             match self.connections[index as usize].state {
                 State::Open => self.use_connection(index),
@@ -158,9 +159,28 @@ impl<'a, R: Ring> Core<'a, R> {
     pub(super) fn is_through(&self) -> bool {
         self.flying == 0
             && match &self.line {
-                Some(line) => line.next() == u64::MAX,
+                Some(line) => line.is_over(self.now),
                 None => self.budget == 0,
             }
+    }
+
+    /// Whether no connection has been open for as long as opening one and its answer may take, by a look now and then: a
+    /// limited number of requests would never be reached.
+    pub(super) fn is_deserted(&mut self) -> bool {
+        if self.count(State::Open) > 0 {
+            self.deserted_at = u64::MAX;
+            return false;
+        }
+        self.deserted_at = self.deserted_at.min(self.now);
+        let patience = self.plan.connect_timeout + self.plan.timeout.unwrap_or_default();
+        self.now - self.deserted_at >= patience.as_nanos() as u64
+    }
+
+    /// The target is gone: what was still to be sent will not be.
+    pub(super) fn desert(&mut self) {
+        if self.line.is_none() {
+            self.tally.record.requests.shed += std::mem::take(&mut self.budget);
+        }
     }
 
     /// Whether an answer is awaited or a request waits to be sent.
@@ -215,7 +235,7 @@ impl<'a, R: Ring> Core<'a, R> {
 
     // What takes too long.
 
-    /// Closes connections whose oldest request has waited longer than the timeout.
+    /// Closes connections whose oldest request has waited longer than the timeout, and gives up connects.
     #[inline]
     pub(super) fn sweep(&mut self) {
         if self.now >= self.sweep_at {
@@ -224,11 +244,11 @@ impl<'a, R: Ring> Core<'a, R> {
     }
 
     fn sweep_now(&mut self) {
-        /// A request may be late by this part of the timeout before it is seen.
+        /// A request or a connect may be late by this part of its timeout before it is seen.
         const PART: u64 = 16;
         const SHORTEST_NS: u64 = 1_000_000;
-        self.sweep_at = self.now + (self.timeout_ns / PART).max(SHORTEST_NS);
         let connect_ns = self.plan.connect_timeout.as_nanos() as u64;
+        self.sweep_at = self.now.saturating_add((self.timeout_ns.min(connect_ns) / PART).max(SHORTEST_NS));
         for index in 0..self.connections.len() as u32 {
             let connection = &self.connections[index as usize];
             let oldest = connection.flight.front().map_or(u64::MAX, |ask| ask.sent);

@@ -46,6 +46,21 @@ fn a_good_run_is_valid() {
     assert_eq!(judge(&good()).notes, []);
 }
 
+/// By time or by number, whichever it is planned by.
+#[test]
+fn how_much_of_the_plan_was_done_is_told_by_what_limits_it() {
+    let cut = |sent: u64, most: Option<u64>, measured_ns: u64| {
+        move |run: &mut RunRecord| {
+            (run.interrupted, run.setup.requests_max, run.measured_ns) = (true, most, measured_ns);
+            run.record.requests.sent = sent;
+            run.record.requests.due = sent;
+        }
+    };
+    check(ReasonCode::Interrupted, INVALID, cut(100, None, SECOND / 20));
+    check(ReasonCode::Interrupted, SUSPECT, cut(1_800, Some(2_000), SECOND / 20));
+    check(ReasonCode::Interrupted, INVALID, cut(100, Some(2_000), SECOND / 20));
+}
+
 #[test]
 fn behind_schedule() {
     let lag = |us: u64| move |run: &mut RunRecord| (0..30).for_each(|_| run.record.lag.record(us * 1_000, 1));

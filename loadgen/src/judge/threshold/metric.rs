@@ -10,7 +10,7 @@ pub(in crate::judge) enum Metric {
     Time { of: Distribution, quantity: Quantity },
     /// Completed requests a second.
     Rate,
-    /// Share of the due requests that were not answered with a status below 400.
+    /// Share of the due requests that were not answered with a status below 400, or that `--check` refused.
     ErrorRate,
     /// Their number.
     Errors,
@@ -120,7 +120,7 @@ impl Metric {
     pub(super) fn measure(self, run: &RunRecord) -> Measured {
         let requests = &run.record.requests;
         let due = requests.due.max(requests.sent);
-        let errors = due.saturating_sub(run.record.ok());
+        let errors = due.saturating_sub(run.record.good());
         let exact = |value: Option<f64>| value.map_or(Measured::Withheld, Measured::Exact);
         let per_request = |us: Option<f64>| exact(us.map(|us| us * 1e3));
         match self {

@@ -80,3 +80,11 @@ fn what_is_no_expression_says_what_to_write() {
         assert!(error.contains(part), "{text}: {error}");
     }
 }
+
+#[test]
+fn an_answer_that_the_check_refused_is_an_error() {
+    let mut run = run();
+    run.record.requests.wrong = 10;
+    let result = Threshold::fail_if("errors>30").expect("a good expression").evaluate(&run);
+    assert_eq!((result.value, result.pass), (Some(35.0), false));
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::compare::{Answer, Arm, Block, Comparison, Design, Finding, Interval, Metric, Row};
+use crate::compare::{Answer, Arm, Block, Comparison, Design, Finding, Interval, Metric, Row, Side};
 use crate::report::document::{Host, Reason, Tool, rfc3339};
 
 /// A comparison as one JSON object. `command` is the command line, `exit_status` what the process will end with.
@@ -57,8 +57,9 @@ fn row(row: &Row) -> Value {
         "primary": row.answer.is_some(),
         "answer": row.answer.map(Answer::name),
         "rounds_needed": rounds,
-        "a": row.a,
-        "b": row.b,
+        "a": row.a.map(|value| value.us),
+        "b": row.b.map(|value| value.us),
+        "lower_bounds": lower_bounds(row),
         "ratio": finding.map(|finding| finding.ratio),
         "interval": finding.map(|finding| interval(finding.interval, 1.0 - finding.level)),
         "interval_95": finding.map(|finding| interval(finding.interval_95, 0.95)),
@@ -67,6 +68,13 @@ fn row(row: &Row) -> Value {
         "autocorrelation": finding.map(|finding| finding.autocorrelation),
         "log_ratios": row.log_ratios,
     })
+}
+
+/// Whose median is the least that it can be.
+fn lower_bounds(row: &Row) -> Vec<&'static str> {
+    let sides = [(row.a, Side::A), (row.b, Side::B)];
+    let bounds = sides.into_iter().filter(|(value, _)| value.is_some_and(|value| value.is_bound));
+    bounds.map(|(_, side)| side.name()).collect()
 }
 
 /// An end that the level does not reach is null: JSON knows no infinity, and 0 is none.

@@ -7,8 +7,13 @@ use crate::compare::{Arm, Block, Comparison, Design, Metric, Rounds, Side};
 use crate::record::{Judgement, Verdict};
 use crate::report::Paint;
 
-/// B needs 5% less CPU; its p99 differs by nothing but noise.
+/// B needs 5% less CPU; its p99 differs by nothing but noise. Of the p50 two blocks of each have a bound.
 fn comparison() -> Comparison {
+    comparison_with(&[Metric::ResponseP50])
+}
+
+/// The metrics of which the last round has nothing but bounds.
+fn comparison_with(bounds: &[Metric]) -> Comparison {
     let design = Design { seed: 7, rate: 45_000.0, ..Design::default() };
     let mut rounds = Rounds::new(design.clone());
     while let Some(turn) = rounds.turn() {
@@ -21,7 +26,8 @@ fn comparison() -> Comparison {
             (Metric::ResponseP99, 800.0 * (1.0 + 0.2 * (count * 78.233).sin())),
             (Metric::ResponseP50, 200.0 * (1.0 + 0.001 * noise)),
         ] {
-            values[metric as usize] = Some(crate::compare::Value { us, is_bound: turn.round == 11 });
+            let is_bound = turn.round == 11 && bounds.contains(&metric);
+            values[metric as usize] = Some(crate::compare::Value { us, is_bound });
         }
         rounds.handle_block(Block {
             round: turn.round,
@@ -74,7 +80,21 @@ fn every_block_is_in_the_json_and_the_json_is_as_the_schema_says() {
     assert_eq!(document["metrics"][0]["answer"], "lower");
     assert_eq!(document["metrics"][1]["answer"], "cannot_tell");
     assert_eq!(document["metrics"][2]["answer"], Value::Null);
-    assert_eq!(document["blocks"][47]["lower_bounds"].as_array().map(Vec::len), Some(3));
+    assert_eq!(document["blocks"][47]["lower_bounds"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&document["metrics"][0]["lower_bounds"], &document["metrics"][2]["lower_bounds"]),
+        (&json!([]), &json!(["b"]))
+    );
+}
+
+#[test]
+fn bounds_are_said_and_are_no_answer() {
+    let bounded = comparison_with(&[Metric::ResponseP99]);
+    let text = text(&bounded, Paint::Plain);
+    let p99 = text.lines().find(|line| line.contains("p99")).expect("a line");
+    assert!(p99.contains("cannot tell") && p99.matches("> ").count() == 2, "{text}");
+    assert!(text.contains("did not end") && text.contains("% LOWER"), "{text}");
+    check(&json(&bounded, &[], 0));
 }
 
 #[test]

@@ -6,6 +6,9 @@ use crate::compare::{Answer, Comparison, Finding, Interval, Row};
 use crate::report::text::{Paint, Style, verdict_style};
 use crate::report::{figure, words};
 
+/// Why there is no answer where figures are bounds.
+pub(in crate::report) const BOUNDS: &str = "requests that did not end are among these figures, which may be any longer";
+
 /// The report as text, lines of at most 120 characters but for what others wrote.
 pub fn text(comparison: &Comparison, paint: Paint) -> String {
     let mut out = String::new();
@@ -30,6 +33,7 @@ fn answer(row: &Row, comparison: &Comparison, paint: Paint, out: &mut String) ->
     writeln!(out, "  {:<24}{}{}", row.metric.title(), paint.styled(&padded, style), figures(row))?;
     let why = match row.answer {
         Some(Answer::CannotTell { rounds: None }) if row.finding.is_none() => "it was not measured".to_owned(),
+        Some(Answer::CannotTell { rounds: None }) if row.bounds != (false, false) => BOUNDS.to_owned(),
         Some(Answer::CannotTell { rounds: None }) => "too few rounds for any interval at this level".to_owned(),
         Some(Answer::CannotTell { rounds: Some(rounds) }) => {
             let more = if rounds > crate::compare::ROUNDS_MAX { "; longer blocks may do it with fewer" } else { "" };
@@ -63,7 +67,7 @@ fn is_within(row: &Row, margin: f64) -> bool {
 /// Interval and medians.
 fn figures(row: &Row) -> String {
     let between = row.finding.as_ref().map_or_else(|| "-".to_owned(), between);
-    let [a, b] = [row.a, row.b].map(figure::time_or_dash);
+    let [a, b] = [row.a, row.b].map(figure::value_or_dash);
     format!("{between:<22}a {a:>9}   b {b:>9}")
 }
 

@@ -6,7 +6,7 @@ use super::{
     Bytes, Config, ConfigOption, Connections, Environment, Errors, Generator, Host, Interval, Rate, Reason, Requests,
     Run, SCHEMA, Shown, Stage, Target, Threshold, Times, Tool, date, times::micros,
 };
-use crate::record::{self, ErrorKind, Loop, RunRecord, TAIL_SAMPLES_MIN, ThreadCpu};
+use crate::record::{self, ErrorKind, Loop, RunRecord, ThreadCpu, samples_needed};
 
 impl Run {
     /// The document of a run. `command` is the command line, `exit_status` what the process will end with.
@@ -125,11 +125,20 @@ impl Connections {
 
 impl Requests {
     fn of(run: &RunRecord) -> Self {
-        let record::Requests { due, sent, completed, failed, unanswered, shed, dropped, sent_late, completed_late } =
-            run.record.requests;
-        // A closed loop has no schedule: what left was due.
-        let due = if is_open(run) { due } else { sent };
-        Self { due, sent, completed, ok: run.record.ok(), failed, unanswered, shed, dropped, sent_late, completed_late }
+        let record::Requests {
+            due,
+            sent,
+            completed,
+            failed,
+            unanswered,
+            shed,
+            dropped,
+            sent_late,
+            completed_late,
+            wrong,
+        } = run.record.requests;
+        let ok = run.record.ok();
+        Self { due, sent, completed, ok, failed, unanswered, shed, dropped, sent_late, completed_late, wrong }
     }
 }
 
@@ -251,7 +260,7 @@ impl Interval {
 /// An interval with the figures of its times.
 pub(in crate::report) fn of_interval(counted: Interval, times: &Histogram<u32>) -> Interval {
     let quantile = |q: f64| {
-        let enough = times.len() as f64 * (1.0 - q) >= TAIL_SAMPLES_MIN;
+        let enough = times.len() as f64 >= samples_needed(q);
         enough.then(|| micros(times.value_at_quantile(q)))
     };
     let max_us = (!times.is_empty()).then(|| micros(times.max()));

@@ -98,7 +98,7 @@ pub struct Connections {
 /// `due = sent + shed + dropped`, `sent = completed + failed + unanswered`, `completed = ok + errors.status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
-    /// By the plan; in a closed loop, those that left.
+    /// By the plan; in a closed loop, those that left and those that a target that was gone could not be asked any more.
     pub due: u64,
     /// Handed to the kernel.
     pub sent: u64,
@@ -120,6 +120,16 @@ pub struct Requests {
     /// Of those completed, those whose answer ended when the measure phase was over.
     #[serde(default)]
     pub completed_late: u64,
+    /// Of those with a status below 400, those that `--check` refused.
+    #[serde(default)]
+    pub wrong: u64,
+}
+
+impl Requests {
+    /// Answered whole within the measure phase.
+    pub fn completed_in_time(&self) -> u64 {
+        self.completed.saturating_sub(self.completed_late)
+    }
 }
 
 /// Bytes of the measure phase.

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Doubt, Figure, Frame, Tile, capital, command_line, footer};
 use crate::compare::{Answer, Comparison, Row};
 use crate::plot::{Axis, Chart, Layer, Role};
-use crate::report::compare::text::{between, in_words, levels, pairs, percent, saturation, signed};
+use crate::report::compare::text::{BOUNDS, between, in_words, levels, pairs, percent, saturation, signed};
 use crate::report::document::Tool;
 use crate::report::table::Table;
 use crate::report::{figure, words};
@@ -70,6 +70,7 @@ fn tile(row: &Row, comparison: &Comparison) -> Tile {
         Some(Answer::CannotTell { rounds: Some(rounds) }) => {
             format!("; about {} rounds would tell", figure::grouped(u64::from(rounds)))
         }
+        Some(Answer::CannotTell { rounds: None }) if row.bounds != (false, false) => format!("; {BOUNDS}"),
         _ => String::new(),
     };
     let interval = row.finding.as_ref().map_or_else(|| "not measured".to_owned(), between);
@@ -142,7 +143,7 @@ fn findings(comparison: &Comparison) -> Table {
     for row in &comparison.rows {
         let Some(finding) = &row.finding else { continue };
         let answer = row.answer.map_or("exploratory", |answer| answer.name()).replace('_', " ");
-        let [a, b] = [row.a, row.b].map(figure::time_or_dash);
+        let [a, b] = [row.a, row.b].map(figure::value_or_dash);
         table.row([
             row.metric.title().to_owned(),
             answer,

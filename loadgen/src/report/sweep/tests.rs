@@ -81,6 +81,27 @@ fn a_generator_that_gives_out_is_said_to() {
 }
 
 #[test]
+fn what_a_step_bore_and_what_nobody_answered_is_said() {
+    let mut sweep = sweep(f64::INFINITY);
+    let reason = |code| Reason { code, level: Verdict::Suspect, text: "why".to_owned(), value: 1.0, limit: 0.0 };
+    let suspect = |codes: &[ReasonCode]| Judgement {
+        verdict: Verdict::Suspect,
+        reasons: codes.iter().copied().map(reason).collect(),
+        ..Judgement::default()
+    };
+    sweep.steps[0].judgement = suspect(&[ReasonCode::Steal]);
+    sweep.steps[1].judgement = suspect(&[ReasonCode::Steal, ReasonCode::Frequency]);
+    let silent = Step { achieved: 0.0, ok: 0, ..step(9_999.0, Outcome::Failed, 1.0) };
+    sweep.steps.push(silent);
+    let text = text(&sweep, Paint::Plain);
+    assert!(
+        text.contains("2 steps met all under a suspicion and count") && text.contains("(frequency, steal)"),
+        "{text}"
+    );
+    assert!(text.contains("9,999   failed: the target answered nothing"), "{text}");
+}
+
+#[test]
 fn the_json_is_as_the_schema_says() {
     let all = sweep(f64::INFINITY);
     let document = json(&all, &["slipring-load".to_owned()], 0);

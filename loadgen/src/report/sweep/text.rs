@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::record::Verdict;
 use crate::report::figure;
 use crate::report::text::{Paint, Style};
-use crate::sweep::{Answer, GAP_MAX, Outcome, Point, REPEATS, Stop, Sweep};
+use crate::sweep::{Answer, GAP_MAX, Outcome, Point, REPEATS, Step, Stop, Sweep};
 
 /// The report as text, lines of at most 120 characters but for what others wrote.
 pub fn text(sweep: &Sweep, paint: Paint) -> String {
@@ -23,7 +24,9 @@ fn write(sweep: &Sweep, paint: Paint, out: &mut String) -> fmt::Result {
     writeln!(out)?;
     setting(sweep, out)?;
     curve(sweep, out)?;
-    unjudged(sweep, out)
+    unjudged(sweep, out)?;
+    silent(sweep, out)?;
+    tolerated(sweep, out)
 }
 
 pub(in crate::report) fn headline(answer: &Answer, objectives: &str) -> String {
@@ -57,7 +60,7 @@ pub(in crate::report) fn reason(answer: &Answer) -> String {
                 "met {REPEATS} times of {REPEATS}; the ends are within {gap:.0}% if all between could be judged"
             );
         }
-        Answer::Never { failed: Some(_) } => return "even the lowest rate that was tried failed".to_owned(),
+        Answer::Never { failed: Some(_) } => return format!("no rate met them {REPEATS} times of {REPEATS}"),
         Answer::Never { failed: None } => return "the reasons stand beside the steps below".to_owned(),
         Answer::AtLeast { why, .. } => why,
     };
@@ -114,4 +117,29 @@ fn unjudged(sweep: &Sweep, out: &mut String) -> fmt::Result {
         writeln!(out, "{rate:>12}   not judged: {what} ({})", reasons.join(", "))?;
     }
     Ok(())
+}
+
+/// Rates at which nothing at all was answered: that is another failure than being slow.
+fn silent(sweep: &Sweep, out: &mut String) -> fmt::Result {
+    let is_silent = |step: &&Step| step.outcome == Outcome::Failed && step.ok == 0 && step.achieved <= 0.0;
+    sweep.steps.iter().filter(is_silent).try_for_each(|step| {
+        let rate = figure::rate(Some(step.rate));
+        writeln!(out, "{rate:>12}   failed: the target answered nothing")
+    })
+}
+
+/// Suspicions under which a step still counts as having met its objectives.
+fn tolerated(sweep: &Sweep, out: &mut String) -> fmt::Result {
+    let met = sweep.steps.iter().filter(|step| step.outcome == Outcome::Met);
+    let doubted: Vec<&Step> = met.filter(|step| step.judgement.verdict > Verdict::Valid).collect();
+    let mut codes: Vec<_> =
+        doubted.iter().flat_map(|step| &step.judgement.reasons).map(|one| one.code.name()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    if codes.is_empty() {
+        return Ok(());
+    }
+    let steps = figure::plural(doubted.len() as u64, "step");
+    writeln!(out, "{steps} met all under a suspicion and count: none of these makes a figure better than it was")?;
+    writeln!(out, "  ({})", codes.join(", "))
 }

@@ -27,7 +27,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
-            record: Record::for_duration(plan.measure().as_nanos() as u64),
+            record: Record::for_duration(plan.measure().as_nanos() as u64, plan.is_open()),
             stages: stages(plan),
             checker: plan.check.map(|check| Checker::new(check, plan.requests.len())),
             open_loop: plan.is_open(),

@@ -76,7 +76,7 @@ struct SameAnswers {
 }
 
 impl Record {
-    /// All zero. Allocates once, about 1.4 MB.
+    /// All zero.
     pub fn new() -> Self {
         Self {
             requests: Requests::default(),
@@ -96,9 +96,18 @@ impl Record {
         }
     }
 
-    /// As [`Record::new`], with room for the series of a measure phase of this length.
-    pub fn for_duration(duration_ns: u64) -> Self {
-        Self { series: Series::for_duration(duration_ns), ..Self::new() }
+    /// As [`Record::new`], with room for the series of a measure phase of this length and for the times that answers have: what
+    /// is recorded of them allocates nothing.
+    pub fn for_duration(duration_ns: u64, open_loop: bool) -> Self {
+        let mut record = Self { series: Series::for_duration(duration_ns), ..Self::new() };
+        for times in [&mut record.service, &mut record.first_byte, &mut record.first_use, &mut record.connect] {
+            times.make_ready();
+        }
+        if open_loop {
+            record.response.make_ready();
+            record.lag.make_ready();
+        }
+        record
     }
 
     /// One whole answer.
@@ -187,15 +196,15 @@ impl Record {
         self.connections += other.connections;
         self.bytes += other.bytes;
         for (mine, more) in [
-            (&mut self.response, &other.response),
-            (&mut self.service, &other.service),
-            (&mut self.error_response, &other.error_response),
-            (&mut self.connect, &other.connect),
-            (&mut self.first_use, &other.first_use),
-            (&mut self.first_byte, &other.first_byte),
-            (&mut self.lag, &other.lag),
+            (&mut self.response, other.response),
+            (&mut self.service, other.service),
+            (&mut self.error_response, other.error_response),
+            (&mut self.connect, other.connect),
+            (&mut self.first_use, other.first_use),
+            (&mut self.first_byte, other.first_byte),
+            (&mut self.lag, other.lag),
         ] {
-            mine.merge(more);
+            mine.take_in(more);
         }
         self.series.merge(&other.series);
         self.status.iter_mut().zip(other.status.iter()).for_each(|(sum, more)| *sum += more);
@@ -235,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_recorded_by_both_its_times() {
-        let mut record = Record::for_duration(2_000_000_000);
+        let mut record = Record::for_duration(2_000_000_000, true);
         let answer = Answer {
             response_ns: Some(5_000),
             service_ns: 2_000,

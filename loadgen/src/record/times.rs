@@ -1,6 +1,7 @@
 //! One distribution of times, with what is known of those that did not end.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use hdrhistogram::Histogram;
 
@@ -17,10 +18,12 @@ pub const TAIL_SAMPLES_MIN: f64 = 10.0;
 ///
 /// A request that was given up did not take *no* time, it took at least as long as it was waited for: that is a *lower
 /// bound*. Bounds stand in the distribution like exact times, and a quantile that is not below the smallest of them is
-/// itself only a bound. Its memory does not grow with the number of times.
+/// itself only a bound. Its memory, about 180 KB, does not grow with the number of times; it is taken with the first of them, or by
+/// [`Times::make_ready`].
 #[derive(Clone)]
 pub struct Times {
-    all: Histogram<u64>,
+    /// None while there is no time.
+    all: Option<Histogram<u64>>,
     clamped: u64,
     censored: u64,
     censored_min_ns: u64,
@@ -46,16 +49,26 @@ pub fn samples_needed(q: f64) -> f64 {
     (needed - rounding - 1e-9).ceil()
 }
 
+#[cold]
+fn fresh() -> Histogram<u64> {
+    let all = Histogram::new_with_bounds(SHORTEST_NS, LONGEST_NS, DIGITS);
+    all.expect("the bounds are constants that the histogram takes")
+}
+
 impl Times {
-    /// Empty. Allocates once, about 200 KB.
-    pub fn new() -> Self {
-        let all = Histogram::new_with_bounds(SHORTEST_NS, LONGEST_NS, DIGITS);
-        Self {
-            all: all.expect("the bounds are constants that the histogram takes"),
-            clamped: 0,
-            censored: 0,
-            censored_min_ns: u64::MAX,
-        }
+    /// Empty.
+    pub const fn new() -> Self {
+        Self { all: None, clamped: 0, censored: 0, censored_min_ns: u64::MAX }
+    }
+
+    /// Takes its memory now, so that the first time takes none.
+    pub fn make_ready(&mut self) {
+        self.room();
+    }
+
+    #[inline]
+    fn room(&mut self) -> &mut Histogram<u64> {
+        self.all.get_or_insert_with(fresh)
     }
 
     /// `count` times of `ns`.
@@ -64,7 +77,7 @@ impl Times {
         if ns > LONGEST_NS {
             self.clamped += count;
         }
-        self.all.saturating_record_n(ns.min(LONGEST_NS), count);
+        self.room().saturating_record_n(ns.min(LONGEST_NS), count);
     }
 
     /// A time that did not end within `ns`.
@@ -76,15 +89,15 @@ impl Times {
 
     /// What it says of the quantile `q`, 0 to 1.
     pub fn quantile(&self, q: f64) -> Figure {
-        if (self.all.len() as f64) < samples_needed(q) {
+        if (self.len() as f64) < samples_needed(q) {
             return Figure::Withheld;
         }
-        self.figure(self.all.value_at_quantile(q))
+        self.figure(self.histogram().value_at_quantile(q))
     }
 
     /// The longest time, however few there are; `Withheld` if there is none.
     pub fn max(&self) -> Figure {
-        if self.all.is_empty() { Figure::Withheld } else { self.figure(self.all.max()) }
+        if self.is_empty() { Figure::Withheld } else { self.figure(self.histogram().max()) }
     }
 
     fn figure(&self, ns: u64) -> Figure {
@@ -94,17 +107,18 @@ impl Times {
 
     /// All of them, bounds among them.
     pub fn histogram(&self) -> &Histogram<u64> {
-        &self.all
+        static NONE: LazyLock<Histogram<u64>> = LazyLock::new(fresh);
+        self.all.as_ref().unwrap_or(&NONE)
     }
 
     /// How many, bounds among them.
     pub fn len(&self) -> u64 {
-        self.all.len()
+        self.all.as_ref().map_or(0, Histogram::len)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.all.is_empty()
+        self.len() == 0
     }
 
     /// How many were longer than [`LONGEST_NS`].
@@ -124,16 +138,25 @@ impl Times {
 
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
-        self.all.add(&other.all).expect("both histograms have the same bounds");
+        if let Some(more) = &other.all {
+            self.room().add(more).expect("both histograms have the same bounds");
+        }
         self.clamped += other.clamped;
         self.censored += other.censored;
         self.censored_min_ns = self.censored_min_ns.min(other.censored_min_ns);
     }
 
+    /// As [`Times::merge`], of one that nobody needs any more.
+    pub fn take_in(&mut self, other: Self) {
+        if self.is_empty() { *self = other } else { self.merge(&other) }
+    }
+
     /// Puts a stored distribution together again; `None` if the histogram holds more than ours can.
     pub fn restore(stored: &Histogram<u64>, clamped: u64, censored: u64, censored_min_ns: Option<u64>) -> Option<Self> {
         let mut times = Self::new();
-        times.all.add(stored).ok()?;
+        if !stored.is_empty() {
+            times.room().add(stored).ok()?;
+        }
         (times.clamped, times.censored) = (clamped, censored);
         times.censored_min_ns = censored_min_ns.unwrap_or(u64::MAX);
         Some(times)

@@ -1,6 +1,7 @@
 //! A server that burns a known amount of CPU time for each request and writes down how much it was.
 //!
-//! It is the engine with a handler that goes round a loop a fixed number of times. Each time is taken by the thread's own
+//! It is the engine with a handler that goes round a loop a fixed number of times, which it is told: servers that are told the
+//! same do the same, whatever the clock was when each began. Each time is taken by the thread's own
 //! CPU clock, before and after, so that what the log says is what was burnt and not what was asked for; with nothing
 //! to burn the clock is read as often, and what two reads cost is in the log as well. The log has the median: an
 //! interrupt that falls into a loop is charged to it, and belongs to no request.
@@ -20,9 +21,9 @@ pub(crate) struct Options {
     /// Port on 127.0.0.1
     #[arg(long)]
     port: u16,
-    /// CPU nanoseconds to burn for each request, about
+    /// How often to go round the loop for each request
     #[arg(long, default_value_t = 0)]
-    burn_ns: u64,
+    turns: u64,
     /// Written when the server ends: requests, and the median of the CPU nanoseconds burnt for one
     #[arg(long, value_name = "FILE")]
     log: PathBuf,
@@ -69,7 +70,7 @@ impl Burner {
 /// Serves until it is told to end, then writes its log.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let counts: Counts = Arc::new(Mutex::new(vec![0; NS_MAX + 1]));
-    let turns = turns(options.burn_ns);
+    let turns = options.turns;
     let server = Server::bind(("127.0.0.1", options.port)).map_err(io::Error::other)?;
     let handler = {
         let counts = Arc::clone(&counts);
@@ -99,14 +100,15 @@ impl Burnt {
     }
 }
 
-fn turns(burn_ns: u64) -> u64 {
+/// How many turns of the loop use a nanosecond of CPU time here and now, about.
+pub(crate) fn turns_per_ns() -> f64 {
     let trial = |_| {
         let before = cpu_ns();
         burn(TRIAL_TURNS);
         cpu_ns() - before
     };
     let shortest = (0..TRIALS).map(trial).min().unwrap_or(1).max(1);
-    (u128::from(burn_ns) * u128::from(TRIAL_TURNS) / u128::from(shortest)) as u64
+    TRIAL_TURNS as f64 / shortest as f64
 }
 
 fn burn(turns: u64) {
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_burnt_is_about_what_was_asked_for() {
-        let turns = turns(1_000_000);
+        let turns = (1e6 * turns_per_ns()) as u64;
         let times = (0..50).map(|_| {
             let before = cpu_ns();
             burn(turns);

@@ -1,14 +1,14 @@
 //! Whether `compare` tells the truth: a server against itself, and against one that burns a known share more.
 //!
 //! Each run starts two servers and compares them by the very code of `slipring-load compare`, with short blocks. Against
-//! itself it must find no difference. Every server burns some CPU time for a request, as one with work to do does;
+//! itself it must find no difference: both are told the same number of turns, which is found once. Every server burns some CPU time for a request, as one with work to do does;
 //! against one that burns a share more, the ratio that the two servers *logged* must lie in the interval of the target
 //! CPU, and a share beyond the margin must never be called the same. They are loaded so little that a request seldom
 //! finds another one before it: the busier a server is, the fewer of its requests pay for waking it, so that one that
 //! burns 5% more would cost less than 5% more. A wrong run is printed as such; the command then ends with status 1.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
@@ -18,7 +18,7 @@ use slipring_load::compare::{Answer, Comparison, Metric, Row};
 use tempfile::TempDir;
 use thiserror::Error;
 
-use crate::burn::Burnt;
+use crate::burn::{Burnt, turns_per_ns};
 
 /// How `compare-truth` is called.
 #[derive(Args, Debug)]
@@ -94,7 +94,8 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
     let stop = cli::stop_on_signals();
     let files = TempDir::new()?;
     let mut seed = options.seed;
-    let first = one(options, files.path(), 0, seed, &stop)?;
+    let bed = Bed { options, files: files.path(), turns_per_ns: turns_per_ns(), stop: &stop };
+    let first = bed.compare(0, seed)?;
     let base_us =
         cpu_row(&first.comparison)?.a.map(|value| value.us).ok_or(TruthError::Unknown("no block of A was measured"))?;
     println!(
@@ -103,7 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
     );
     let mut next = |more_ns: u64| {
         seed += 1;
-        one(options, files.path(), more_ns, seed, &stop)
+        bed.compare(more_ns, seed)
     };
     let mut wrong = Vec::new();
     let mut count_false = 0;
@@ -111,7 +112,9 @@ pub(crate) fn run(options: &Options) -> Result<(), TruthError> {
         let run = next(0)?;
         let is_false = run.comparison.primaries().any(|row| row.answer.is_some_and(Answer::is_difference));
         count_false += u32::from(is_false);
-        println!("a/a {number:>2}   {}{}", described(&run.comparison), if is_false { "   FALSE" } else { "" });
+        let logged = change(1.0 + run.more_ns / 1e3 / base_us);
+        let is_false = if is_false { "   FALSE" } else { "" };
+        println!("a/a {number:>2}   {}   logged {logged}{is_false}", described(&run.comparison));
     }
     if options.same > 0 {
         println!("a/a      {count_false} of {} false", options.same);
@@ -162,26 +165,42 @@ fn cpu_row(comparison: &Comparison) -> Result<&Row, TruthError> {
     row.ok_or(TruthError::Unknown("the CPU time of the servers cannot be read"))
 }
 
-/// Two servers up, compared, down, and what they logged.
-fn one(options: &Options, files: &Path, more_ns: u64, seed: u64, stop: &AtomicBool) -> Result<Run, TruthError> {
-    let logs = [files.join(format!("a-{seed}")), files.join(format!("b-{seed}"))];
-    let program = env::current_exe()?;
-    let command = |burn_ns: u64, log: &PathBuf| {
-        let (program, log) = (program.display(), log.display());
-        format!("exec '{program}' burn --port {{port}} --burn-ns {burn_ns} --log '{log}'")
-    };
-    let (a, b) = (command(options.base_ns, &logs[0]), command(options.base_ns + more_ns, &logs[1]));
-    let mut flags: Vec<String> = ["--a-cmd", &a, "--b-cmd", &b, "--rounds", &options.rounds].map(String::from).into();
-    flags.extend(["--block", &options.block, "--settle", &options.settle, "--rate", &options.rate].map(String::from));
-    flags.extend(["--seed".to_owned(), seed.to_string(), "--quiet".to_owned()]);
-    let course = Course::from_flags(flags)?;
-    let comparison = compare(&course, stop)?;
-    if comparison.interrupted || stop.load(Ordering::Relaxed) {
-        return Err(TruthError::Interrupted);
+/// What every comparison stands on.
+struct Bed<'a> {
+    options: &'a Options,
+    files: &'a Path,
+    turns_per_ns: f64,
+    stop: &'a AtomicBool,
+}
+
+impl Bed<'_> {
+    /// Two servers up, compared, down, and what they logged.
+    fn compare(&self, more_ns: u64, seed: u64) -> Result<Run, TruthError> {
+        let options = self.options;
+        let logs = [self.files.join(format!("a-{seed}")), self.files.join(format!("b-{seed}"))];
+        let (a, b) = (self.command(options.base_ns, &logs[0])?, self.command(options.base_ns + more_ns, &logs[1])?);
+        let mut flags: Vec<String> =
+            ["--a-cmd", &a, "--b-cmd", &b, "--rounds", &options.rounds].map(String::from).into();
+        flags.extend(
+            ["--block", &options.block, "--settle", &options.settle, "--rate", &options.rate].map(String::from),
+        );
+        flags.extend(["--seed".to_owned(), seed.to_string(), "--quiet".to_owned()]);
+        let course = Course::from_flags(flags)?;
+        let comparison = compare(&course, self.stop)?;
+        if comparison.interrupted || self.stop.load(Ordering::Relaxed) {
+            return Err(TruthError::Interrupted);
+        }
+        let burnt = |log: &Path| Burnt::read(log).ok_or(TruthError::Unknown("a server ended without its log"));
+        let more_ns = burnt(&logs[1])?.median_ns as f64 - burnt(&logs[0])?.median_ns as f64;
+        Ok(Run { comparison, more_ns })
     }
-    let burnt = |log: &Path| Burnt::read(log).ok_or(TruthError::Unknown("a server ended without its log"));
-    let more_ns = burnt(&logs[1])?.median_ns as f64 - burnt(&logs[0])?.median_ns as f64;
-    Ok(Run { comparison, more_ns })
+
+    /// Starts a server that burns so much for each request, about.
+    fn command(&self, burn_ns: u64, log: &Path) -> Result<String, TruthError> {
+        let (program, turns) = (env::current_exe()?, (burn_ns as f64 * self.turns_per_ns) as u64);
+        let (program, log) = (program.display(), log.display());
+        Ok(format!("exec '{program}' burn --port {{port}} --turns {turns} --log '{log}'"))
+    }
 }
 
 /// Every primary in one line, and whether the comparison can be believed.

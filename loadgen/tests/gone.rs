@@ -5,14 +5,13 @@ mod bed;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use slipring_load::drive;
+use bed::run;
 use slipring_load::judge::judge;
 use slipring_load::plan::{Arrivals, Plan};
-use slipring_load::record::{ErrorKind, Note, RunRecord};
+use slipring_load::record::{ErrorKind, Note};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -24,17 +23,6 @@ fn plan(address: SocketAddr) -> Plan {
         grace: Duration::from_mins(1),
         ..Plan::new(format!("http://{address}/").parse().expect("a URL"))
     }
-}
-
-fn run(plan: &Plan) -> RunRecord {
-    plan.check(1 << 20).expect("a good plan");
-    let target = plan.target();
-    let address = format!("{}:{}", target.host, target.port).parse().expect("an address");
-    let run = drive::run(plan, &[address], &AtomicBool::new(false)).expect("the generator works");
-    let r = run.record.requests;
-    assert_eq!(r.due, r.sent + r.shed + r.dropped, "{r:?}");
-    assert_eq!(r.sent, r.completed + r.failed + r.unanswered, "{r:?}");
-    run
 }
 
 /// Answers every request.
@@ -101,6 +89,23 @@ fn a_number_of_requests_ends_when_the_target_is_gone() {
     // The first may have left before the phase began.
     assert!(r.due == 100 && (9..=10).contains(&r.sent) && r.completed >= 8, "{r:?}");
     assert!(judge(&found).notes.contains(&Note::TargetErrors), "{r:?}");
+}
+
+/// Of a schedule, too, all was due, and none of it vanishes.
+#[test]
+fn a_number_of_requests_at_a_rate_stays_due_when_the_target_is_gone() {
+    let limit = Duration::from_millis(100);
+    let gone = Plan {
+        requests_max: Some(100),
+        rate: Some(100.0),
+        duration: Duration::from_mins(5),
+        timeout: Some(limit),
+        connect_timeout: limit,
+        grace: limit,
+        ..plan(serve_and_leave(10))
+    };
+    let r = run(&gone).record.requests;
+    assert!(r.due == 100 && r.completed <= 10 && r.shed >= 80, "{r:?}");
 }
 
 /// A connect that nobody answers is given up and tried again, also where requests may take as long as they like.

@@ -5,12 +5,10 @@ mod bed;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
-use bed::{Ended, load, undisturbed};
-use slipring_load::drive;
+use bed::{Ended, load, run, undisturbed};
 use slipring_load::plan::{Check, OnBusy, Plan};
 use slipring_load::record::{ErrorKind, RunRecord};
 
@@ -47,19 +45,6 @@ fn plan(address: SocketAddr) -> Plan {
 /// For answers that do not come.
 fn impatient(plan: Plan) -> Plan {
     Plan { timeout: Some(Duration::from_millis(100)), grace: Duration::from_millis(300), ..plan }
-}
-
-fn run(plan: &Plan) -> RunRecord {
-    plan.check(1 << 20).expect("a good plan");
-    let target = plan.target();
-    let address = format!("{}:{}", target.host, target.port).parse().expect("an address");
-    let run = drive::run(plan, &[address], &AtomicBool::new(false)).expect("the generator works");
-    let r = run.record.requests;
-    assert_eq!(r.due, r.sent + r.shed + r.dropped, "{r:?}");
-    assert_eq!(r.sent, r.completed + r.failed + r.unanswered, "{r:?}");
-    let statuses: u64 = run.record.statuses().map(|(_, count)| count).sum();
-    assert_eq!(statuses, r.completed, "{r:?}");
-    run
 }
 
 /// In both loops; what an open loop was due is known beforehand.

@@ -176,11 +176,12 @@ impl<'a, R: Ring> Core<'a, R> {
         self.now - self.deserted_at >= patience.as_nanos() as u64
     }
 
-    /// The target is gone: what was still to be sent will not be.
+    /// The target is gone: what was still to be sent will not be, and stays due.
     pub(super) fn desert(&mut self) {
         if self.line.is_none() {
             self.tally.record.requests.shed += std::mem::take(&mut self.budget);
         }
+        self.shed_line();
     }
 
     /// Whether an answer is awaited or a request waits to be sent.
@@ -197,6 +198,11 @@ impl<'a, R: Ring> Core<'a, R> {
                 self.tally.unanswered(self.now, ask);
             }
         }
+        self.shed_line();
+    }
+
+    /// Whatever is left of the schedule is given up unsent.
+    fn shed_line(&mut self) {
         while let Some(line) = &mut self.line
             && line.next() != u64::MAX
         {

@@ -64,11 +64,12 @@ fn is_found_dead() -> bool {
     let steps = ended.json["steps"].as_array().expect("a list");
     let (silent, others): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step["ok"] == 0);
     assert!(!others.is_empty() && silent.iter().all(|step| step["outcome"] != "met"), "{:#}", ended.json);
-    assert_ne!(ended.status, Some(4));
+    let is_gone = said(&output).contains("passed without an answer");
+    assert_eq!((ended.json["gone"] == true, ended.status == Some(4)), (is_gone, is_gone), "{:#}", ended.json);
     for name in ["sweep.json", "report.txt", "report.html"] {
         assert!(folder.path().join(name).exists(), "{name}");
     }
-    silent.len() >= 3 && said(&output).contains("passed without an answer")
+    silent.len() >= 3 && is_gone
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn a_server_that_dies_during_a_comparison_leaves_what_was_measured() {
     let unanswered = |side: &str| blocks.iter().filter(|block| block["side"] == side && block["ok"] == 0).count();
     assert!(unanswered("b") >= 3 && unanswered("a") < blocks.len() / 2, "{:#}", ended.json);
     ended_with(&ended.json, "not_answered");
-    assert!(matches!(ended.status, Some(0 | 3)), "{:?}", ended.status);
+    assert_eq!((ended.status, &ended.json["gone"]), (Some(4), &Value::from("b")));
     assert!(said(&output).contains("B let 3 blocks in a row pass"), "{output:?}");
 }
 
@@ -300,9 +301,13 @@ fn a_load_that_begins_behind_its_clock_time_says_so() {
         let at = format!("@{:.3}", (now() + Duration::from_secs(ahead)).as_secs_f64());
         // The last of six connections is opened two seconds behind then.
         let rate = (5.0 / (ahead as f64 + 2.0)).to_string();
-        let words = ["-c", "6", "-d", "100ms", "--warmup", "0", "--connect-rate", &rate, "--start-at", &at];
+        let words =
+            ["-c", "6", "-d", "100ms", "--warmup", "0", "--connect-rate", &rate, "--json", "-", "--start-at", &at];
         let output = load(&[&words[..], &[&server.url()]].concat());
-        said(&output).contains("behind the others; name a later time")
+        let is_said = said(&output).contains("behind the others; name a later time");
+        let late_s = Ended::document(&output).json.pointer("/environment/start_late_s").and_then(Value::as_f64);
+        assert_eq!(is_said, late_s.is_some_and(|late_s| late_s >= 1.0), "{output:?}");
+        is_said
     });
     assert!(is_told, "nothing was said");
 }

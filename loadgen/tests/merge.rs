@@ -180,6 +180,23 @@ fn a_merge_ends_as_a_run_of_its_parts_would() {
         Ended::run(&load(&[&["merge", "--json", "-"], words, &folders].concat())).check_status(status);
     }
     check_twice(&path("few"), &path("more"), &path("copy"));
+    check_twice_within(["few", "more", "failing", "both", "pair"].map(path));
+}
+
+/// So would one that stands in something merged before, alone or in two of them.
+fn check_twice_within([one, two, other, both, pair]: [String; 5]) {
+    for (out, parts) in [(&both, [&one, &two]), (&pair, [&two, &other])] {
+        let output = load(&["merge", "--quiet", "--out", out, parts[0], parts[1]]);
+        assert!(Path::new(out).join("run.json").exists(), "{output:?}");
+    }
+    for (runs, is_twice) in
+        [([&both, &one], true), ([&two, &both], true), ([&both, &pair], true), ([&both, &other], false)]
+    {
+        let output = load(&["merge", runs[0], runs[1]]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_refused = output.status.code() == Some(2) && said.contains("have one in common");
+        assert_eq!(is_refused, is_twice, "{runs:?}: {output:?}");
+    }
 }
 
 /// A run that is named twice, or that was copied, would count twice.

@@ -20,6 +20,7 @@ mod typed;
 mod values;
 
 use std::env;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -133,6 +134,11 @@ impl Failure {
 fn seed() -> u64 {
     // Six digits can be typed.
     u64::from(start_at::now().subsec_micros())
+}
+
+/// A number that no other run has, here or on another machine: the library's keys come from the system's randomness.
+fn identity() -> u64 {
+    RandomState::new().hash_one(start_at::now())
 }
 
 /// A wrong word, with a hint where another tool's habit is behind it; also `--help` and `--version`.

@@ -62,23 +62,25 @@ fn measure(options: &Options, plan: &Plan, addresses: &[SocketAddr], signals: &S
     };
     let (run, waited_ns) = progress::shown(plan, options.reports.quiet, work);
     let run = run.map_err(|error| Failure::usage(error.to_string()))?;
-    if let Some(moment) = start_at.filter(|_| !run.interrupted) {
-        say_if_late(moment, was_opening, run.started_s);
-    }
-    Ok(RunRecord { report_wait_ns: waited_ns, ..run })
+    let named = start_at.filter(|_| !run.interrupted);
+    let start_late_s = named.and_then(|moment| late_s(moment, was_opening, run.started_s));
+    start_late_s.inspect(|late_s| say_late(*late_s));
+    Ok(RunRecord { report_wait_ns: waited_ns, start_late_s, id: Some(super::identity()), ..run })
+}
+
+/// How far behind the moment the load may have begun, if it did not begin then.
+fn late_s(moment: Moment, was_opening: bool, started_s: u64) -> Option<f64> {
+    let late_s = moment.seconds_until(started_s);
+    // It is known in whole seconds.
+    (was_opening || late_s >= 1.0).then_some(late_s + 1.0)
 }
 
 /// Runs that are to begin together must know that this one did not.
-fn say_if_late(moment: Moment, was_opening: bool, started_s: u64) {
-    let late_s = moment.seconds_until(started_s);
-    if was_opening || late_s >= 1.0 {
-        say(&format!(
-            "the connections were not open at --start-at, so the load began up to {:.1} s behind the others; name a later \
-             time, or open them faster (-c, --connect-rate)",
-            // It is known in whole seconds.
-            late_s + 1.0
-        ));
-    }
+fn say_late(late_s: f64) {
+    say(&format!(
+        "the connections were not open at --start-at, so the load began up to {late_s:.1} s behind the others; name a later \
+         time, or open them faster (-c, --connect-rate)"
+    ));
 }
 
 /// What this machine cannot do.

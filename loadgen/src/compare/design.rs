@@ -113,6 +113,9 @@ impl Order {
 }
 
 impl Side {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {

@@ -71,6 +71,8 @@ pub struct Comparison {
     pub repeats: u32,
     /// Ctrl-C ended it before its last round.
     pub interrupted: bool,
+    /// Who stopped answering, which ended it.
+    pub gone: Option<Side>,
     /// The gravest of the doubts.
     pub verdict: Verdict,
     /// Why it is doubted, gravest first.

@@ -165,6 +165,10 @@ pub struct RunRecord {
     pub backlog_at_start: u64,
     /// How long writing the progress line waited for whoever reads it.
     pub report_wait_ns: u64,
+    /// How far behind `--start-at` its load may have begun, if it did not begin in time.
+    pub start_late_s: Option<f64>,
+    /// A number that no other run has; `None` if it was not drawn.
+    pub id: Option<u64>,
     /// Any answer at all, the warm-up's included.
     pub answered: bool,
     /// The first failure to connect, for the message when nothing was answered.

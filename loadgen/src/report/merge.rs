@@ -23,8 +23,8 @@ pub enum MergeError {
     /// Stages are merged one by one.
     #[error("the runs have different stages")]
     Stages,
-    /// One would count twice. No two runs have all figures in common.
-    #[error("run {first} and run {second} are the same run, which would count twice")]
+    /// One would count twice.
+    #[error("run {first} and run {second} are the same run or have one in common, which would count twice")]
     Twice {
         /// From 1.
         first: usize,
@@ -71,11 +71,18 @@ fn check(first: &Run, others: &[Report]) -> Result<(), MergeError> {
 /// A document is the run: its times alone are never those of another one. Where nothing was sent, nothing counts twice.
 fn check_apart(reports: &[Report]) -> Result<(), MergeError> {
     for (second, report) in reports.iter().enumerate().filter(|(_, report)| report.run.requests.sent > 0) {
-        if let Some(first) = reports[..second].iter().position(|other| other.run == report.run) {
+        if let Some(first) = reports[..second].iter().position(|other| share_a_run(&other.run, &report.run)) {
             return Err(MergeError::Twice { first: first + 1, second: second + 1 });
         }
     }
     Ok(())
+}
+
+/// Whether they are the same, or one run is part of both.
+fn share_a_run(one: &Run, other: &Run) -> bool {
+    let (ours, theirs) = (parts(one), parts(other));
+    let is_theirs = |id: &String| theirs.iter().any(|part| part.run_id.as_ref() == Some(id));
+    one == other || ours.iter().filter_map(|part| part.run_id.as_ref()).any(is_theirs)
 }
 
 /// Whether each had begun before the first of them ended.
@@ -138,6 +145,8 @@ fn rate(run: &mut Run, runs: &[&Run], at_once: bool) {
 
 /// Whatever is said rather than counted.
 fn combine(run: &mut Run, runs: &[&Run]) {
+    // What was merged has the identities of its parts.
+    run.run_id = None;
     run.started_at = runs.iter().map(|run| run.started_at.clone()).min().unwrap_or_default();
     for other in &runs[1..] {
         extend_new(&mut run.urls, &other.urls);
@@ -192,13 +201,15 @@ fn machine(run: &mut Run, runs: &[&Run]) {
         (run.target, run.machine_cpu_us_per_request) = (None, None);
         let backlog_at_start = runs.iter().map(|run| run.environment.backlog_at_start).sum();
         let report_wait_s = runs.iter().map(|run| run.environment.report_wait_s).sum();
-        run.environment = Environment { backlog_at_start, report_wait_s, ..Environment::default() };
+        let start_late_s = runs.iter().filter_map(|run| run.environment.start_late_s).reduce(f64::max);
+        run.environment = Environment { backlog_at_start, report_wait_s, start_late_s, ..Environment::default() };
     }
 }
 
 /// A run that was merged itself brings its own parts.
 fn parts(run: &Run) -> Vec<Part> {
     let itself = || Part {
+        run_id: run.run_id.clone(),
         started_at: run.started_at.clone(),
         duration_s: run.duration_s,
         url: run.url.clone(),

@@ -66,6 +66,8 @@ pub struct Sweep {
     pub fit: Option<Fit>,
     /// Ctrl-C ended it before its answer was confirmed.
     pub interrupted: bool,
+    /// The target stopped answering, which ended it.
+    pub gone: bool,
 }
 
 impl Answer {

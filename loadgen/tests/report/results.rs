@@ -86,6 +86,7 @@ pub fn sweep() -> Sweep {
         points,
         steps,
         interrupted: false,
+        gone: false,
     }
 }
 

@@ -95,6 +95,7 @@ pub fn compare(course: &Course, stop: &AtomicBool) -> Result<Comparison, Failure
         blocks: rounds.into_blocks(),
         repeats,
         interrupted,
+        gone,
         design,
         ..Comparison::default()
     };

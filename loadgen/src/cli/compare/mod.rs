@@ -15,7 +15,7 @@ use clap::Parser;
 use super::load::LoadOptions;
 use super::signals::Signals;
 use super::typed::Typed;
-use super::{EXIT_INVALID, EXIT_NOT_TOLD, EXIT_OK, Failure, Output, output};
+use super::{EXIT_INVALID, EXIT_NO_ANSWER, EXIT_NOT_TOLD, EXIT_OK, Failure, Output, output};
 use crate::compare::{Comparison, Design, MARGIN_DEFAULT, ROUNDS_DEFAULT, ROUNDS_MAX, ROUNDS_MIN};
 use crate::plan::{Target, parse_duration, parse_rate};
 use crate::record::Verdict;
@@ -33,8 +33,8 @@ the p99 response time (of a remote target p50 and p99). Each is lower, higher,
 the same within the margin, or cannot be told yet.
 
 Exit status: 0 any honest answer, 2 usage, 3 invalid (suspect with --strict),
-4 a server never answered, 5 cannot tell with --require-answer, 130, 143
-interrupted.";
+4 a server never answered or stopped answering, 5 cannot tell with
+--require-answer, 130, 143 interrupted.";
 
 /// Compares two servers: which needs less CPU, which answers sooner, or that it cannot be told.
 #[derive(Debug, Parser)]
@@ -112,6 +112,7 @@ fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
 /// Of a comparison that came to its end.
 fn exit_status(comparison: &Comparison, requires_answer: bool, is_strict: bool) -> u8 {
     match comparison.verdict {
+        _ if comparison.gone.is_some() => EXIT_NO_ANSWER,
         Verdict::Invalid => EXIT_INVALID,
         Verdict::Suspect if is_strict => EXIT_INVALID,
         _ if requires_answer && !comparison.is_answered() => EXIT_NOT_TOLD,

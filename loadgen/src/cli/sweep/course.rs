@@ -62,6 +62,7 @@ pub(super) fn sweep(options: &Options, stop: &AtomicBool) -> Result<Sweep, Failu
         points,
         steps,
         interrupted,
+        gone: silent == SILENT_MAX,
     })
 }
 

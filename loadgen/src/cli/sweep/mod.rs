@@ -11,7 +11,7 @@ use clap::Parser;
 use super::load::LoadOptions;
 use super::signals::Signals;
 use super::typed::Typed;
-use super::{EXIT_INVALID, EXIT_OK, Failure, Output, output};
+use super::{EXIT_INVALID, EXIT_NO_ANSWER, EXIT_OK, Failure, Output, output};
 use crate::plan::{Target, parse_duration, parse_rate};
 use crate::report;
 use crate::sweep::{Answer, RATE_MAX, Sweep};
@@ -27,8 +27,8 @@ what failed is halved until it is 5%; the answer met the objectives 3 times of 3
 A rate of which less than 99% was answered well meets no objective.
 
 Exit status: 0 an answer, 2 usage, 3 no step could be judged (with --strict also
-if the generator gave out first), 4 the target never answered, 130, 143
-interrupted.";
+if the generator gave out first), 4 the target never answered or stopped
+answering, 130, 143 interrupted.";
 
 /// Finds the highest rate at which a target still meets its objectives.
 #[derive(Debug, Parser)]
@@ -85,6 +85,7 @@ fn perform(options: &Options, words: &[String]) -> Result<u8, Failure> {
 /// Of a sweep that came to its end.
 fn exit_status(sweep: &Sweep, is_strict: bool) -> u8 {
     match sweep.answer {
+        _ if sweep.gone => EXIT_NO_ANSWER,
         Answer::Never { failed: None } => EXIT_INVALID,
         Answer::AtLeast { .. } if is_strict => EXIT_INVALID,
         _ => EXIT_OK,

@@ -20,6 +20,7 @@ pub fn json(comparison: &Comparison, command: &[String], exit_status: u8) -> Val
         "blocks": comparison.blocks.iter().map(|one| block(one, &comparison.design)).collect::<Vec<_>>(),
         "rounds_repeated": comparison.repeats,
         "interrupted": comparison.interrupted,
+        "gone": comparison.gone.map(Side::name),
         "verdict": comparison.verdict.name(),
         "reasons": reasons(comparison),
         "exit_status": exit_status,

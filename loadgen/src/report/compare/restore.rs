@@ -18,6 +18,7 @@ pub(in crate::report) struct Document {
     blocks: Vec<KeptBlock>,
     rounds_repeated: u32,
     interrupted: bool,
+    gone: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +76,7 @@ impl Document {
             blocks: self.blocks.iter().map(KeptBlock::restore).collect::<Result<_, _>>()?,
             repeats: self.rounds_repeated,
             interrupted: self.interrupted,
+            gone: self.gone.map(|side| by_name(&Side::BOTH, Side::name, &side)).transpose()?,
             ..Comparison::default()
         };
         Ok(comparison.conclude())
@@ -113,7 +115,7 @@ impl KeptBlock {
             round: self.round,
             attempt: self.attempt,
             place: self.place,
-            side: by_name(&[Side::A, Side::B], Side::name, &self.side)?,
+            side: by_name(&Side::BOTH, Side::name, &self.side)?,
             used: self.used,
             values: Metric::ALL.map(|metric| us(metric).map(|us| Value { us, is_bound: is_bound(metric) })),
             rate: self.rate,

@@ -15,6 +15,7 @@ impl Run {
         let mut document = Self {
             schema: SCHEMA.to_owned(),
             tool: Tool::this(),
+            run_id: run.id.map(|id| format!("{id:016x}")),
             started_at: date::rfc3339(run.started_s),
             command: command.to_vec(),
             config: Config::of(run),
@@ -225,6 +226,7 @@ impl Environment {
             frequency_moved: environment.frequency_moved,
             backlog_at_start: run.backlog_at_start,
             report_wait_s: seconds(run.report_wait_ns),
+            start_late_s: run.start_late_s,
         }
     }
 }

@@ -38,6 +38,9 @@ pub struct Run {
     pub schema: String,
     /// Who measured.
     pub tool: Tool,
+    /// That of no other run; null of what was merged, and of older documents.
+    #[serde(default)]
+    pub run_id: Option<String>,
     /// When the load began, RFC 3339, UTC.
     pub started_at: String,
     /// The command line.

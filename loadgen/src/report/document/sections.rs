@@ -282,6 +282,9 @@ pub struct Environment {
     /// How long the progress line waited for whoever reads it.
     #[serde(default)]
     pub report_wait_s: f64,
+    /// How far behind `--start-at` the load may have begun; null if it began in time.
+    #[serde(default)]
+    pub start_late_s: Option<f64>,
 }
 
 /// One doubt.
@@ -302,6 +305,9 @@ pub struct Reason {
 /// A run that was merged into another.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {
+    /// Its identity.
+    #[serde(default)]
+    pub run_id: Option<String>,
     /// Its start.
     pub started_at: String,
     /// Its measure phase.

@@ -6,7 +6,7 @@ use super::{Figure, Frame, Tile, capital, command_line, footer};
 use crate::plot::{Axis, Chart, Layer, Role};
 use crate::report::document::Tool;
 use crate::report::figure;
-use crate::report::sweep::text::{headline, met, reason, shown};
+use crate::report::sweep::text::{early_end, headline, met, reason, shown};
 use crate::report::table::Table;
 use crate::sweep::{Answer, Point, Sweep};
 
@@ -47,17 +47,17 @@ pub(in crate::report) fn page(sweep: &Sweep, command: &[String]) -> String {
 /// A sweep's answer stands where other pages have their verdict: each step that counts was valid.
 fn frame(sweep: &Sweep) -> Frame {
     let verdict = match sweep.answer {
-        _ if sweep.interrupted => "suspect",
+        _ if sweep.interrupted || sweep.gone => "suspect",
         Answer::Between { .. } => "valid",
         Answer::AtLeast { .. } => "suspect",
         Answer::Never { .. } => "invalid",
     };
     let word = capital(&headline(&sweep.answer, &sweep.objectives.join(" and ")));
-    let interrupted = if sweep.interrupted { " Interrupted: the search was not brought to its end." } else { "" };
+    let end = early_end(sweep).map(|end| format!(" {}: the search was not brought to its end.", capital(end)));
     Frame {
         title: format!("Sweep: {word}"),
         verdict: verdict.to_owned(),
-        meaning: format!("{}.{interrupted}", capital(&reason(&sweep.answer))),
+        meaning: format!("{}.{}", capital(&reason(&sweep.answer)), end.unwrap_or_default()),
         word,
         reasons: Vec::new(),
         footer: footer(&Tool::this(), "slipring-load-sweep/1"),

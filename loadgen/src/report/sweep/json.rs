@@ -22,6 +22,7 @@ pub fn json(sweep: &Sweep, command: &[String], exit_status: u8) -> Value {
         "fit": sweep.fit.as_ref().map(fit),
         "steps": sweep.steps.iter().map(step).collect::<Vec<_>>(),
         "interrupted": sweep.interrupted,
+        "gone": sweep.gone,
         "exit_status": exit_status,
     })
 }

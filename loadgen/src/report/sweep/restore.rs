@@ -21,6 +21,8 @@ pub(in crate::report) struct Document {
     fit: Option<KeptFit>,
     steps: Vec<KeptStep>,
     interrupted: bool,
+    #[serde(default)]
+    gone: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +91,7 @@ impl Document {
             points: points(&steps),
             steps,
             interrupted: self.interrupted,
+            gone: self.gone,
         })
     }
 }

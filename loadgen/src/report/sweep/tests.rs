@@ -36,6 +36,7 @@ fn sweep(generator: f64) -> Sweep {
         points,
         steps,
         interrupted: false,
+        gone: false,
     }
 }
 

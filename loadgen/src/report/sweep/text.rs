@@ -18,8 +18,8 @@ fn write(sweep: &Sweep, paint: Paint, out: &mut String) -> fmt::Result {
     let objectives = sweep.objectives.join(" and ");
     writeln!(out, "{}", paint.styled(&headline(&sweep.answer, &objectives), style(&sweep.answer)))?;
     writeln!(out, "  {}", reason(&sweep.answer))?;
-    if sweep.interrupted {
-        writeln!(out, "  interrupted: the search was not brought to its end")?;
+    if let Some(end) = early_end(sweep) {
+        writeln!(out, "  {end}: the search was not brought to its end")?;
     }
     writeln!(out)?;
     setting(sweep, out)?;
@@ -27,6 +27,15 @@ fn write(sweep: &Sweep, paint: Paint, out: &mut String) -> fmt::Result {
     unjudged(sweep, out)?;
     silent(sweep, out)?;
     tolerated(sweep, out)
+}
+
+/// What ended the search before its answer was confirmed, if anything did.
+pub(in crate::report) fn early_end(sweep: &Sweep) -> Option<&'static str> {
+    match (sweep.interrupted, sweep.gone) {
+        (true, _) => Some("interrupted"),
+        (_, true) => Some("the target stopped answering"),
+        _ => None,
+    }
 }
 
 pub(in crate::report) fn headline(answer: &Answer, objectives: &str) -> String {

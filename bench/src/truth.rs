@@ -191,7 +191,7 @@ impl Bed<'_> {
             return Err(TruthError::Interrupted);
         }
         let burnt = |log: &Path| Burnt::read(log).ok_or(TruthError::Unknown("a server ended without its log"));
-        let more_ns = burnt(&logs[1])?.median_ns as f64 - burnt(&logs[0])?.median_ns as f64;
+        let more_ns = burnt(&logs[1])?.mean_ns - burnt(&logs[0])?.mean_ns;
         Ok(Run { comparison, more_ns })
     }
 

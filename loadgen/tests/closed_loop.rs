@@ -6,6 +6,7 @@ mod bed;
 use std::net::TcpListener;
 
 use bed::{Ended, Server, load, serve_answers, undisturbed};
+use serde_json::Value;
 
 /// A short run against the server, made again as long as the machine disturbs it.
 fn run(server: &Server, words: &[&str]) -> Ended {
@@ -125,6 +126,8 @@ fn wrong_words_are_status_2_with_a_hint() {
         (&["--fail-if", "p99", "127.0.0.1"], "p99>5ms"),
         (&["--slo", "p99<5ms", "127.0.0.1"], "open loop"),
         (&["--deadline", "1s", "127.0.0.1"], "open loop"),
+        (&["--spin", "50us", "127.0.0.1"], "open loop"),
+        (&["-R", "9", "--spin", "2ms", "127.0.0.1"], "limited to 1000"),
         (&["--json", "-", "--csv", "-", "127.0.0.1"], "takes one of them"),
         (&["--json", "/nowhere/at/all", "127.0.0.1"], "--json"),
         (&["--body-file", "/nowhere", "127.0.0.1"], "/nowhere"),
@@ -148,6 +151,21 @@ fn wrong_words_are_status_2_with_a_hint() {
         assert_eq!(output.status.code(), Some(2), "{words:?}: {text}");
         assert!(text.contains(part), "{words:?}: {text}");
         assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+/// What looking for the time of a request takes is said.
+#[test]
+fn a_schedule_is_waited_for_awake_or_asleep() {
+    let server = serve_answers(hello);
+    for (spin, spin_us) in [("0", 0.0), ("1ms", 1000.0)] {
+        let words =
+            ["-c", "4", "-R", "200", "-d", "1s", "--warmup", "100ms", "--spin", spin, "--json", "-", &server.url()];
+        let ended = Ended::document(&load(&words));
+        let number = |pointer: &str| ended.json.pointer(pointer).and_then(Value::as_f64);
+        assert_eq!(number("/config/spin_us"), Some(spin_us));
+        let spun = number("/generator/spin_percent_per_thread/0");
+        assert_eq!(spun.map(|spun| spun > 0.0), Some(spin_us > 0.0), "{spin}: {spun:?}");
     }
 }
 

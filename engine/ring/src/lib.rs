@@ -37,6 +37,7 @@ pub use waker::{Asked, Wake, Waker};
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Submission, completion, owned memory and time, for one shard.
 ///
@@ -62,6 +63,12 @@ pub trait Ring {
 
     /// The wall-clock time of the last `wait`.
     fn wall(&self) -> Wall;
+
+    /// How much of all waiting was spent on the CPU, looking instead of sleeping, so that waits end in time. Zero of a ring
+    /// that was not told to.
+    fn spun(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Wakes this ring's `wait` from another thread: a completion [`Outcome::Woken`] with kind [`OpKind::Wake`].
     /// Wakes that come before that completion was reaped are one.

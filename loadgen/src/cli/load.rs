@@ -43,6 +43,10 @@ pub(super) struct LoadOptions {
     /// Congestion control of our sockets, such as reno [default: the system's]
     #[arg(long, value_name = "NAME")]
     pub(super) congestion: Option<String>,
+    /// Wake so much earlier than a request is due, at most, and look for the rest; 0 only sleeps [default: 50us, if the threads
+    /// have cores of their own]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) spin: Option<Duration>,
 }
 
 impl LoadOptions {
@@ -61,6 +65,8 @@ impl LoadOptions {
             connect_timeout: self.connect_timeout,
             cores: self.cores.clone().map_or_else(Vec::new, |cores| cores.0),
             congestion: self.congestion.clone(),
+            // The closed-loop probe of a comparison has no schedule.
+            spin: self.spin.filter(|_| rate.is_some()),
             ..Plan::new(url.clone())
         }
     }

@@ -274,6 +274,10 @@ pub(super) struct Machine {
     /// Congestion control of our sockets, such as reno [default: the system's]
     #[arg(long, value_name = "NAME")]
     pub(super) congestion: Option<String>,
+    /// With a rate: wake so much earlier than a request is due, at most, and look for the rest, which keeps the schedule to
+    /// microseconds; 0 only sleeps [default: 50us, if the threads have cores of their own]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) spin: Option<Duration>,
 }
 
 /// Whether text is coloured.

@@ -63,6 +63,7 @@ impl Options {
             seed: load.seed.unwrap_or_else(super::seed),
             cores: machine.cores.clone().map_or_else(Vec::new, |cores| cores.0),
             congestion: machine.congestion.clone(),
+            spin: machine.spin,
             target_pid: self.judging.target_pid,
             target_cgroup: self.judging.target_cgroup.clone(),
         })

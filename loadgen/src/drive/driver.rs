@@ -197,7 +197,7 @@ impl<'a, R: Ring> Driver<'a, R> {
         let watch = self.watched.begin();
         // What reading takes is not part of the phase.
         self.tick(Some(Deadline::at(Instant::ORIGIN)))?;
-        let thread = ThreadTime::of_this();
+        let (thread, spun) = (ThreadTime::of_this(), self.core.ring.spun());
         home.backlog_at_start = self.core.begin_measure(self.index);
         let began = self.core.now;
         // The schedule's own end, not one that the lateness of this tick has moved.
@@ -209,8 +209,10 @@ impl<'a, R: Ring> Driver<'a, R> {
         if let (Some(before), Some(after)) = (thread, ThreadTime::of_this()) {
             let spent = after.since(before);
             home.cpu.busy_ns = Some(spent.busy_ns);
+            home.cpu.spun_ns = self.core.ring.spun().saturating_sub(spun).as_nanos() as u64;
+            let awake_ns = (spent.busy_ns + spent.kept_ns).saturating_sub(home.cpu.spun_ns);
             // Who begins late has not waited in the ring.
-            home.cpu.awake_ns = spent.busy_ns + spent.kept_ns + (began - start);
+            home.cpu.awake_ns = awake_ns + (began - start);
         }
         home.seen = watch.map(Watch::end);
         Ok(())

@@ -17,13 +17,14 @@ mod tally;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, Builder, ScopedJoinHandle};
+use std::time::Duration;
 
 use slipring_ring::uring::{SetupError, UringConfig, UringRing, process};
 use slipring_ring::{RingLimits, RingLost};
 use thiserror::Error;
 
 use crate::machine;
-use crate::plan::{Arrivals, Mix, Plan, Prepared};
+use crate::plan::{Arrivals, Mix, Plan, Prepared, SPIN_DEFAULT};
 use crate::record::{Loop, RunRecord, Setup, Stage};
 
 pub use driver::{Driver, DriverRecord};
@@ -109,6 +110,10 @@ pub fn run_watched(
     }
     let requests = run.record.requests.completed_in_time();
     (run.target, run.environment) = seen.unwrap_or_default().spent_on(requests);
+    // What looking instead of sleeping took is no cost of any request.
+    if let Some(machine) = &mut run.environment.machine {
+        machine.ns = machine.ns.saturating_sub(run.threads.iter().map(|thread| thread.spun_ns).sum());
+    }
     Ok(run)
 }
 
@@ -141,13 +146,21 @@ fn prepare<'a>(
     if plan.is_open() {
         process::wake_precisely();
     }
-    let config = UringConfig { congestion: plan.congestion.clone(), ..UringConfig::new(ring_limits(plan, index)) };
+    let spin = spin(plan);
+    let config =
+        UringConfig { congestion: plan.congestion.clone(), spin, ..UringConfig::new(ring_limits(plan, index)) };
     let mut driver = Driver::new(UringRing::new(config)?, plan, addresses, index, stop, progress);
     if index == 0 {
         driver.watch(target(plan, addresses));
     }
     driver.open()?;
     Ok(driver)
+}
+
+/// How early the waits of an open loop end: a closed one has nothing to be late for.
+fn spin(plan: &Plan) -> Duration {
+    let by_machine = || if machine::has_cores_for(plan.threads) { SPIN_DEFAULT } else { Duration::ZERO };
+    if plan.is_open() { plan.spin.unwrap_or_else(by_machine) } else { Duration::ZERO }
 }
 
 /// Whom to watch. A target that cannot be is no reason not to run: then the record has no figure of it.
@@ -213,6 +226,7 @@ fn setup(plan: &Plan) -> Setup {
         seed: plan.seed,
         cores: plan.cores.clone(),
         congestion: plan.congestion.clone(),
+        spin_ns: spin(plan).as_nanos() as u64,
         ..Setup::default()
     }
 }

@@ -14,7 +14,7 @@ mod tree;
 mod watch;
 
 pub use cgroup::CpuGroup;
-pub use limits::{descriptors_max, raise_descriptors};
+pub use limits::{descriptors_max, has_cores_for, raise_descriptors};
 pub use process::thread_cpu_ns;
 pub use system::{congestion_control, cpu_model, governor, host, kernel, virt};
 pub use target::{Address, FindError, Target, find};

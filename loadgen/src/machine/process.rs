@@ -129,7 +129,7 @@ pub(super) fn allowed_cores(task: &Path) -> Option<Vec<usize>> {
 }
 
 /// A list such as `0-2,7`.
-fn parse_cores(list: &str) -> Option<Vec<usize>> {
+pub(super) fn parse_cores(list: &str) -> Option<Vec<usize>> {
     let mut cores = Vec::new();
     for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

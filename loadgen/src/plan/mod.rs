@@ -28,6 +28,10 @@ use std::time::Duration;
 
 /// Requests in flight on one connection at most; the histogram of a deeper pipeline would show its own queue.
 pub const PIPELINE_MAX: u32 = 1024;
+/// [`Plan::spin`] at most.
+pub const SPIN_MAX: Duration = Duration::from_millis(1);
+/// [`Plan::spin`] where there are cores for it: a little more than it takes to be back from sleep on most machines.
+pub const SPIN_DEFAULT: Duration = Duration::from_micros(50);
 /// Bytes of one request at most, a body that is sent from where it stands not counted.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a body at most.
@@ -100,6 +104,9 @@ pub struct Plan {
     pub cores: Vec<usize>,
     /// Congestion control of our sockets; the system's own if `None`.
     pub congestion: Option<String>,
+    /// How early before its time a thread of an open loop stops sleeping at most, to look again and again until then; `None`
+    /// leaves it to the machine ([`SPIN_DEFAULT`], or nothing where threads have no core of their own).
+    pub spin: Option<Duration>,
     /// A process whose CPU time, with its threads and children, is divided by the answered requests.
     pub target_pid: Option<u32>,
     /// The control group whose CPU time is divided by the answered requests. Without either: that of who listens.
@@ -137,6 +144,7 @@ impl Plan {
             seed: 1,
             cores: Vec::new(),
             congestion: None,
+            spin: None,
             target_pid: None,
             target_cgroup: None,
         }

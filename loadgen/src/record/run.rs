@@ -52,6 +52,8 @@ pub struct Setup {
     pub cores: Vec<usize>,
     /// Congestion control that was asked for.
     pub congestion: Option<String>,
+    /// How early waits of an open loop end at most, to be in time.
+    pub spin_ns: u64,
 }
 
 /// The machine that ran it, as far as it says.
@@ -78,6 +80,8 @@ pub struct Host {
 pub struct ThreadCpu {
     /// On the CPU; `None` where `/proc` does not say.
     pub busy_ns: Option<u64>,
+    /// Waiting for the time of a request by looking instead of sleeping: CPU time that nothing else asked for.
+    pub spun_ns: u64,
     /// Not waiting in the ring: on the CPU, kept from it, or late for the phase.
     pub awake_ns: u64,
     /// The phase itself.
@@ -192,9 +196,10 @@ impl RunRecord {
         per_second(self.record.bytes.wire, self.measured_ns)
     }
 
-    /// Generator CPU per request that was completed within the measure phase, in microseconds.
+    /// Generator CPU per request that was completed within the measure phase, in microseconds; what it spun is no part of it.
     pub fn generator_us_per_request(&self) -> Option<f64> {
-        let busy: Option<u64> = self.threads.iter().map(|thread| thread.busy_ns).sum();
+        let busy: Option<u64> =
+            self.threads.iter().map(|thread| Some(thread.busy_ns?.saturating_sub(thread.spun_ns))).sum();
         self.us_per_request(busy?)
     }
 
@@ -243,6 +248,11 @@ impl ThreadCpu {
         if self.wall_ns == 0 { 0.0 } else { (self.awake_ns as f64 / self.wall_ns as f64).min(1.0) }
     }
 
+    /// Share of the phase that it spun, 0 to 1.
+    pub fn spun(&self) -> f64 {
+        if self.wall_ns == 0 { 0.0 } else { self.spun_ns as f64 / self.wall_ns as f64 }
+    }
+
     /// Share of a core, in percent.
     pub fn percent(&self) -> Option<f64> {
         (self.wall_ns > 0).then_some(())?;
@@ -261,5 +271,8 @@ mod tests {
         let mut run = RunRecord { threads: vec![cpu], ..RunRecord::default() };
         (run.record.requests.completed, run.record.requests.completed_late) = (380, 300);
         assert_eq!(run.generator_us_per_request(), Some(100.0));
+        // Nor does looking for the time of the next one.
+        run.threads[0].spun_ns = 2_000_000;
+        assert_eq!(run.generator_us_per_request(), Some(75.0));
     }
 }

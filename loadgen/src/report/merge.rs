@@ -194,6 +194,7 @@ fn machine(run: &mut Run, runs: &[&Run]) {
     run.generator = document::Generator {
         cpu_percent_per_thread: runs.iter().flat_map(|run| run.generator.cpu_percent_per_thread.clone()).collect(),
         busy_percent_per_thread: runs.iter().flat_map(|run| run.generator.busy_percent_per_thread.clone()).collect(),
+        spin_percent_per_thread: runs.iter().flat_map(|run| run.generator.spin_percent_per_thread.clone()).collect(),
         cpu_us_per_request: spent.filter(|_| completed > 0).map(|us| us.iter().sum::<f64>() / completed as f64),
     };
     if runs.len() > 1 {

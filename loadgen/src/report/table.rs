@@ -214,12 +214,26 @@ pub(super) fn cpu(run: &Run) -> Table {
     if let Some(target) = &run.target {
         row("target", target.cpu_us_per_request, target_more(target));
     }
-    let shares = run.generator.cpu_percent_per_thread.iter().flatten().map(|percent| format!("{percent:.0}%"));
-    let shares: Vec<_> = shares.collect();
-    let more = if shares.is_empty() { String::new() } else { format!("{} of a core, by thread", shares.join(", ")) };
-    row("generator", run.generator.cpu_us_per_request, more);
+    row("generator", run.generator.cpu_us_per_request, generator_more(&run.generator));
     row("machine", run.machine_cpu_us_per_request, "everything that ran, these among it".to_owned());
     table
+}
+
+/// Of a thread that spun, how much of its core that was: it is in its share and in no request's cost.
+fn generator_more(generator: &super::document::Generator) -> String {
+    let percents = |shares: &mut dyn Iterator<Item = f64>| {
+        let texts: Vec<_> = shares.map(|share| format!("{share:.0}%")).collect();
+        texts.join(", ")
+    };
+    let shares = percents(&mut generator.cpu_percent_per_thread.iter().flatten().copied());
+    let spun = &generator.spin_percent_per_thread;
+    match (shares.is_empty(), spun.iter().any(|share| *share > 0.0)) {
+        (true, _) => String::new(),
+        (_, true) => {
+            format!("{shares} of a core, by thread, of it {} to be in time", percents(&mut spun.iter().copied()))
+        }
+        _ => format!("{shares} of a core, by thread"),
+    }
 }
 
 fn target_more(target: &super::document::Target) -> String {

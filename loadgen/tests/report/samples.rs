@@ -169,7 +169,9 @@ pub fn open(rate: f64, seconds: u64) -> RunRecord {
     run.record.series = Series::for_duration(duration_ns);
     run.record.connections.asked = 64;
     run.record.connections.opened = 64;
-    run.threads = vec![ThreadCpu { busy_ns: Some(duration_ns / 5), awake_ns: duration_ns / 4, wall_ns: duration_ns }];
+    let (busy_ns, spun_ns) = (Some(duration_ns / 5), duration_ns / 20);
+    run.threads = vec![ThreadCpu { busy_ns, spun_ns, awake_ns: duration_ns / 4, wall_ns: duration_ns }];
+    run.setup.spin_ns = 50_000;
     run
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Listener, Sink, Workers};
 use crate::limits::RingLimits;
@@ -25,6 +26,9 @@ pub struct UringConfig {
     pub spools: PathBuf,
     /// This ring's channel to the [`Launcher`](super::Launcher); without one no program is started.
     pub launcher: Option<OwnedFd>,
+    /// How much earlier than asked a wait stops sleeping at most, to look again and again until it is time: for schedules that
+    /// are kept to a microsecond, at the price of that CPU time ([`Ring::spun`](crate::Ring::spun)). Zero only sleeps.
+    pub spin: Duration,
 }
 
 /// Where spools are made unless somebody says otherwise: what outlives a reboot is no memory file system.
@@ -42,6 +46,7 @@ impl UringConfig {
             workers: None,
             spools: SPOOLS.into(),
             launcher: None,
+            spin: Duration::ZERO,
         }
     }
 }

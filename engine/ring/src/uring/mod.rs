@@ -20,6 +20,7 @@ mod setup;
 mod sink;
 mod slots;
 mod sockets;
+mod spin;
 mod submit;
 mod transfers;
 mod unix;
@@ -39,6 +40,7 @@ use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use io_uring::opcode;
 use slab::Slab;
@@ -59,6 +61,7 @@ use queue::{Limit, Queue};
 use room::Poll;
 use slots::Slots;
 use sockets::{Place, RawAddress};
+use spin::Spin;
 use transfers::Transfers;
 use wake::WakeState;
 use workers::Home;
@@ -97,6 +100,7 @@ pub struct UringRing {
     /// Completions that did not come from the queue.
     ready: VecDeque<Completion>,
     features: Features,
+    spin: Spin,
     how: Box<io_uring::types::OpenHow>,
     now: Instant,
     wall: Wall,
@@ -126,7 +130,7 @@ impl UringRing {
     /// # Errors
     /// [`SetupError`] says which limit, sysctl or profile stood in the way and what to do.
     pub fn new(config: UringConfig) -> Result<Self, SetupError> {
-        let UringConfig { limits, roots, sinks, listeners, congestion, workers, spools, launcher } = config;
+        let UringConfig { limits, roots, sinks, listeners, congestion, workers, spools, launcher, spin } = config;
         let roots = files::open_roots(roots)?;
         let (ring, mut features) = setup::build(&limits)?;
         setup::check_operations(&ring)?;
@@ -169,6 +173,7 @@ impl UringRing {
             listed: Arc::default(),
             ready: VecDeque::new(),
             features,
+            spin: Spin::new(spin),
             how: Box::new(files::open_how()),
             now: Instant::ORIGIN,
             wall: Wall::default(),
@@ -223,12 +228,11 @@ impl Ring for UringRing {
     fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost> {
         self.provided.publish();
         let idle = self.ready.is_empty() && !self.queue.has_completions();
-        let limit = match until {
-            _ if !idle => Limit::Now,
-            Some(until) if until != Deadline::NEVER => self.limit(until),
-            _ => Limit::Never,
-        };
-        self.queue.enter(limit)?;
+        match until {
+            _ if !idle => self.queue.enter(Limit::Now)?,
+            Some(until) if until != Deadline::NEVER => self.enter_until(until)?,
+            _ => self.queue.enter(Limit::Never)?,
+        }
         self.reap(batch);
         self.read_clocks();
         Ok(())
@@ -240,6 +244,10 @@ impl Ring for UringRing {
 
     fn wall(&self) -> Wall {
         self.wall
+    }
+
+    fn spun(&self) -> Duration {
+        self.spin.spun
     }
 
     fn waker(&self) -> Waker {

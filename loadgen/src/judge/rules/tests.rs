@@ -20,7 +20,8 @@ fn good() -> RunRecord {
     }
     run.record.settle();
     (run.record.requests.due, run.record.requests.sent) = (2_000, 2_000);
-    run.threads = vec![ThreadCpu { busy_ns: Some(SECOND / 2), awake_ns: SECOND / 2, wall_ns: SECOND }];
+    run.threads =
+        vec![ThreadCpu { busy_ns: Some(SECOND / 2), awake_ns: SECOND / 2, wall_ns: SECOND, ..ThreadCpu::default() }];
     run
 }
 

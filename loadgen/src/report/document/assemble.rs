@@ -103,6 +103,7 @@ impl Config {
             duration_s: seconds(setup.duration_ns),
             cores: setup.cores.clone(),
             congestion: setup.congestion.clone(),
+            spin_us: micros(setup.spin_ns),
             seed: setup.seed,
             weights: setup.urls.iter().map(|&(_, weight)| weight).collect(),
             options: setup.options.iter().map(option).collect(),
@@ -197,6 +198,7 @@ impl Generator {
         Self {
             cpu_percent_per_thread: run.threads.iter().map(ThreadCpu::percent).collect(),
             busy_percent_per_thread: run.threads.iter().map(|thread| 100.0 * thread.saturation()).collect(),
+            spin_percent_per_thread: run.threads.iter().map(|thread| 100.0 * thread.spun()).collect(),
             cpu_us_per_request: run.generator_us_per_request(),
         }
     }

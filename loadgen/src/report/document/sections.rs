@@ -43,6 +43,9 @@ pub struct Config {
     pub cores: Vec<usize>,
     /// As asked for.
     pub congestion: Option<String>,
+    /// How early waits for the schedule end at most, to be in time; 0 where they only sleep.
+    #[serde(default)]
+    pub spin_us: f64,
     /// Of everything random.
     pub seed: u64,
     /// Weights of `urls` of the run, when there are several.
@@ -242,7 +245,10 @@ pub struct Generator {
     /// Share of the time not spent waiting in the ring, by thread.
     #[serde(default)]
     pub busy_percent_per_thread: Vec<f64>,
-    /// For each answer.
+    /// Share of a core that waiting took by looking instead of sleeping, by thread; part of `cpu_percent_per_thread`.
+    #[serde(default)]
+    pub spin_percent_per_thread: Vec<f64>,
+    /// For each answer, without what was spun.
     pub cpu_us_per_request: Option<f64>,
 }
 

@@ -43,8 +43,8 @@ pub(super) struct LoadOptions {
     /// Congestion control of our sockets, such as reno [default: the system's]
     #[arg(long, value_name = "NAME")]
     pub(super) congestion: Option<String>,
-    /// Wake so much earlier than a request is due, at most, and look for the rest; 0 only sleeps [default: 50us, if the threads
-    /// have cores of their own]
+    /// Wake so much earlier than a request is due, at most, and look for the rest; 0 only sleeps [default: sweep 50us, if the
+    /// threads have cores of their own, compare 0]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(super) spin: Option<Duration>,
 }

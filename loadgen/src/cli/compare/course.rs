@@ -164,7 +164,8 @@ impl Course {
         let [settle, block] = [design.settle_ns, design.block_ns].map(Duration::from_nanos);
         let (warmup, duration) = if rate.is_some() { (settle, block) } else { (PROBE_SETTLE, PROBE) };
         let plan = self.load.plan(&up.target, rate, warmup, duration);
-        Plan { cores: self.place.generator.clone(), ..plan }
+        // Where two cores share one's units, a generator that spins takes from the CPU time that is measured.
+        Plan { cores: self.place.generator.clone(), spin: plan.spin.or(Some(Duration::ZERO)), ..plan }
     }
 }
 

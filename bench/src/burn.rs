@@ -30,7 +30,7 @@ pub(crate) struct Options {
 }
 
 /// What a server wrote down.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Burnt {
     /// For how many requests.
     pub(crate) requests: u64,

@@ -1,7 +1,8 @@
 //! What this process may use.
 
-use super::{line, process, system};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::{line, process, system};
 
 /// How many descriptors this process may open: the soft RLIMIT_NOFILE. `None` if there is no limit.
 pub fn descriptors_max() -> Option<u64> {

@@ -18,10 +18,12 @@ pub(super) struct Spin {
     /// At most; zero is off.
     most: Duration,
     early: Duration,
-    /// Spent on looking so far.
+    /// CPU time spent on looking so far.
     pub(super) spun: Duration,
 }
 
+/// A look takes about a microsecond; of one that took longer than this, the thread was kept from the CPU for the rest.
+const LOOK_MAX: Duration = Duration::from_micros(10);
 /// A wait that came back too late makes the next one earlier by this, and one that did not makes it later by a tenth.
 const STEP: Duration = Duration::from_micros(2);
 
@@ -69,9 +71,10 @@ impl UringRing {
         let mut now = woken;
         while !until.passed(now) && !self.queue.has_completions() {
             self.queue.enter(Limit::Now)?;
-            now = clock::now();
+            let looked = clock::now();
+            self.spin.spun += looked.since(now).min(LOOK_MAX);
+            now = looked;
         }
-        self.spin.spun += now.since(woken);
         Ok(())
     }
 }

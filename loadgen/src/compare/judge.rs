@@ -52,7 +52,10 @@ pub fn doubts(comparison: &Comparison) -> Vec<Doubt> {
     doubts.extend(comparison.primaries().filter_map(|row| missing(row, used.len())));
     doubts.extend(few_rounds(used.len()));
     doubts.extend(short_blocks(comparison.design.block_ns));
-    doubts.extend([Side::A, Side::B].into_iter().filter_map(|side| not_answered(side, &used)));
+    // Of a server that is gone every block counts, also those of rounds that were to be made again.
+    let all: Vec<&Block> = comparison.blocks.iter().collect();
+    let of = |side| if comparison.gone == Some(side) { &all } else { &used };
+    doubts.extend(Side::BOTH.into_iter().filter_map(|side| not_answered(side, of(side))));
     doubts.extend(comparison.interrupted.then(interrupted));
     doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.level));
     doubts
@@ -120,8 +123,8 @@ fn short_blocks(block_ns: u64) -> Option<Doubt> {
     (seconds < limit).then(|| suspect(DoubtCode::ShortBlocks, text(), seconds, limit))
 }
 
-fn not_answered(side: Side, used: &[&Block]) -> Option<Doubt> {
-    let of_side = used.iter().filter(|block| block.side == side);
+fn not_answered(side: Side, blocks: &[&Block]) -> Option<Doubt> {
+    let of_side = blocks.iter().filter(|block| block.side == side);
     let (due, ok) = of_side.fold((0, 0), |(due, ok), block| (due + block.due, ok + block.ok));
     let share = due.saturating_sub(ok) as f64 / due.max(1) as f64;
     let text = || {

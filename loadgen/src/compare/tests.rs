@@ -149,3 +149,18 @@ fn exchanging_the_servers_turns_the_answer_round() {
     let ratio = |comparison: &Comparison| comparison.rows[0].finding.as_ref().expect("24 pairs").ratio;
     assert!((ratio(&comparison) * ratio(&turned) - 1.0).abs() < 1e-12);
 }
+
+/// Also where the machine disturbed every round in which that shows, so that none of them counts.
+#[test]
+fn a_server_that_is_gone_is_a_doubt_whatever_rounds_count() {
+    let silent = |place| {
+        let side = if place == 1 { Side::B } else { Side::A };
+        let whole = block(Turn { round: 0, attempt: 0, place, side }, 1.0, 1.0);
+        Block { used: false, ok: if side == Side::B { 0 } else { whole.due }, ..whole }
+    };
+    let blocks = vec![silent(0), silent(1)];
+    for (gone, doubted) in [(None, false), (Some(Side::A), false), (Some(Side::B), true)] {
+        let comparison = Comparison { blocks: blocks.clone(), gone, ..Comparison::default() }.conclude();
+        assert_eq!(comparison.doubts.iter().any(|doubt| doubt.code == DoubtCode::NotAnswered), doubted, "{gone:?}");
+    }
+}

@@ -127,6 +127,7 @@ fn wrong_words_are_status_2_with_a_hint() {
         (&["--slo", "p99<5ms", "127.0.0.1"], "open loop"),
         (&["--deadline", "1s", "127.0.0.1"], "open loop"),
         (&["--spin", "50us", "127.0.0.1"], "open loop"),
+        (&["--spin", "ever", "127.0.0.1"], "or always"),
         (&["-R", "9", "--spin", "2ms", "127.0.0.1"], "limited to 1000"),
         (&["--json", "-", "--csv", "-", "127.0.0.1"], "takes one of them"),
         (&["--json", "/nowhere/at/all", "127.0.0.1"], "--json"),
@@ -154,18 +155,23 @@ fn wrong_words_are_status_2_with_a_hint() {
     }
 }
 
-/// What looking for the time of a request takes is said.
+/// What looking for the time of a request takes is said; so is that a thread never slept.
 #[test]
 fn a_schedule_is_waited_for_awake_or_asleep() {
     let server = serve_answers(hello);
-    for (spin, spin_us) in [("0", 0.0), ("1ms", 1000.0)] {
-        let words =
-            ["-c", "4", "-R", "200", "-d", "1s", "--warmup", "100ms", "--spin", spin, "--json", "-", &server.url()];
-        let ended = Ended::document(&load(&words));
+    let rows: [(&[&str], Option<f64>); 4] = [
+        (&["-R", "200", "--spin", "0"], Some(0.0)),
+        (&["-R", "200", "--spin", "1ms"], Some(1000.0)),
+        (&["-R", "200", "--spin", "always"], None),
+        (&["--spin", "always"], None),
+    ];
+    for (words, spin_us) in rows {
+        let usual = ["-c", "4", "-d", "1s", "--warmup", "100ms", "--json", "-", &server.url()];
+        let ended = Ended::document(&load(&[words, &usual].concat()));
         let number = |pointer: &str| ended.json.pointer(pointer).and_then(Value::as_f64);
-        assert_eq!(number("/config/spin_us"), Some(spin_us));
+        assert_eq!(number("/config/spin_us"), spin_us);
         let spun = number("/generator/spin_percent_per_thread/0");
-        assert_eq!(spun.map(|spun| spun > 0.0), Some(spin_us > 0.0), "{spin}: {spun:?}");
+        assert_eq!(spun.map(|spun| spun > 0.0), Some(spin_us != Some(0.0)), "{words:?}: {spun:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::Cores;
+use super::values::{Cores, parse_spin};
 use super::{EXIT_NO_ANSWER, Failure, congestion};
 use crate::judge::{Purpose, Threshold, judge_for};
 use crate::plan::{FieldLine, Method, Plan, Request, Target, parse_duration};
@@ -43,9 +43,9 @@ pub(super) struct LoadOptions {
     /// Congestion control of our sockets, such as reno [default: the system's]
     #[arg(long, value_name = "NAME")]
     pub(super) congestion: Option<String>,
-    /// Wake so much earlier than a request is due, at most, and look for the rest; 0 only sleeps [default: sweep 50us, if the
-    /// threads have cores of their own, compare 0]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    /// Wake so much earlier than a request is due, at most, and look for the rest; 0 only sleeps, always never does [default:
+    /// sweep 50us, if the threads have cores of their own, compare 0]
+    #[arg(long, value_name = "TIME|always", value_parser = parse_spin)]
     pub(super) spin: Option<Duration>,
 }
 

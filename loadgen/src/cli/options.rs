@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::start_at::StartAt;
 use super::stored::{Again, Merge};
-use super::values::{Cores, Place, parse_method, parse_threads, parse_url};
+use super::values::{Cores, Place, parse_method, parse_spin, parse_threads, parse_url};
 use crate::judge::Threshold;
 use crate::plan::{Arrivals, Check, FieldLine, Method, OnBusy, Stage, Target, parse_duration, parse_rate};
 
@@ -275,8 +275,9 @@ pub(super) struct Machine {
     #[arg(long, value_name = "NAME")]
     pub(super) congestion: Option<String>,
     /// With a rate: wake so much earlier than a request is due, at most, and look for the rest, which keeps the schedule to
-    /// microseconds; 0 only sleeps [default: 50us, if the threads have cores of their own]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    /// microseconds; 0 only sleeps. With or without one, always never sleeps, and no waking of ours is part of any time
+    /// [default: with a rate 50us, if the threads have cores of their own, else 0]
+    #[arg(long, value_name = "TIME|always", value_parser = parse_spin)]
     pub(super) spin: Option<Duration>,
 }
 

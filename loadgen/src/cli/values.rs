@@ -1,8 +1,9 @@
 //! Values of flags that only the command line knows, and those whose form is another tool's habit.
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use crate::plan::{Method, Target};
+use crate::plan::{Method, SPIN_ALWAYS, Target, parse_duration};
 
 /// The kernel's usual CPU_SETSIZE, beyond which `core_affinity` panics.
 const CORES_MAX: usize = 1024;
@@ -71,6 +72,14 @@ pub(super) fn parse_threads(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "this is a number of threads, as in wrk".to_owned())
 }
 
+/// How early waits end: a time, or `always` for threads that never sleep.
+pub(super) fn parse_spin(text: &str) -> Result<Duration, String> {
+    match text {
+        "always" => Ok(SPIN_ALWAYS),
+        time => parse_duration(time).map_err(|_| "write a time such as 50us, or always".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +101,12 @@ mod tests {
         for bad in ["", "host", "host:", "host:0", "host:x", "host:80/path", ":80", "::1"] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn spins() {
+        assert_eq!(parse_spin("50us"), Ok(Duration::from_micros(50)));
+        assert_eq!(parse_spin("always"), Ok(SPIN_ALWAYS));
+        assert!(parse_spin("ever").is_err_and(|error| error.contains("always")));
     }
 }

@@ -159,8 +159,9 @@ fn prepare<'a>(
 
 /// How early the waits of an open loop end: a closed one has nothing to be late for.
 fn spin(plan: &Plan) -> Duration {
-    let by_machine = || if machine::has_cores_for(plan.threads) { SPIN_DEFAULT } else { Duration::ZERO };
-    if plan.is_open() { plan.spin.unwrap_or_else(by_machine) } else { Duration::ZERO }
+    let has_cores = || machine::has_cores_for(plan.threads);
+    let by_machine = || if plan.is_open() && has_cores() { SPIN_DEFAULT } else { Duration::ZERO };
+    plan.spin.unwrap_or_else(by_machine)
 }
 
 /// Whom to watch. A target that cannot be is no reason not to run: then the record has no figure of it.
@@ -226,7 +227,7 @@ fn setup(plan: &Plan) -> Setup {
         seed: plan.seed,
         cores: plan.cores.clone(),
         congestion: plan.congestion.clone(),
-        spin_ns: spin(plan).as_nanos() as u64,
+        spin_ns: u64::try_from(spin(plan).as_nanos()).ok(),
         ..Setup::default()
     }
 }

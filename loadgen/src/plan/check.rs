@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use super::{
     Arrivals, BODY_BYTES_MAX, CONNECTIONS_MAX, OWN_DESCRIPTORS, OnBusy, PIPELINE_BYTES_MAX, PIPELINE_MAX, Plan,
-    REQUEST_BYTES_MAX, REQUESTS_MAX, Request, SPIN_MAX, THREADS_MAX, TemplateError,
+    REQUEST_BYTES_MAX, REQUESTS_MAX, Request, SPIN_ALWAYS, SPIN_MAX, THREADS_MAX, TemplateError,
 };
 
 /// A plan that cannot be carried out.
@@ -102,7 +102,7 @@ impl Plan {
         if self.measure().is_zero() {
             return Err(PlanError::Zero { what: "the duration (-d), in nanoseconds," });
         }
-        if self.spin.is_some_and(|spin| spin > SPIN_MAX) {
+        if self.spin.is_some_and(|spin| spin > SPIN_MAX && spin != SPIN_ALWAYS) {
             return Err(PlanError::TooMany { what: "--spin, in microseconds,", max: SPIN_MAX.as_micros() as u64 });
         }
         if self.requests_max == Some(0) {
@@ -135,7 +135,7 @@ impl Plan {
             (self.on_busy != OnBusy::Queue, "--on-busy"),
             (self.arrivals != Arrivals::Constant, "--arrivals"),
             (self.max_connections.is_some(), "--max-connections"),
-            (self.spin.is_some_and(|spin| !spin.is_zero()), "--spin"),
+            (self.spin.is_some_and(|spin| !spin.is_zero() && spin != SPIN_ALWAYS), "--spin with a time"),
         ];
         match only_open.into_iter().find(|(given, _)| *given && !self.is_open()) {
             Some((_, what)) => Err(PlanError::ClosedLoop { what }),

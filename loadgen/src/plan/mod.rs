@@ -28,8 +28,10 @@ use std::time::Duration;
 
 /// Requests in flight on one connection at most; the histogram of a deeper pipeline would show its own queue.
 pub const PIPELINE_MAX: u32 = 1024;
-/// [`Plan::spin`] at most.
+/// [`Plan::spin`] at most, if it is not [`SPIN_ALWAYS`].
 pub const SPIN_MAX: Duration = Duration::from_millis(1);
+/// [`Plan::spin`] of threads that never sleep: no waking is part of any time that they measure.
+pub const SPIN_ALWAYS: Duration = Duration::MAX;
 /// [`Plan::spin`] where there are cores for it: a little more than it takes to be back from sleep on most machines.
 pub const SPIN_DEFAULT: Duration = Duration::from_micros(50);
 /// Bytes of one request at most, a body that is sent from where it stands not counted.
@@ -105,7 +107,8 @@ pub struct Plan {
     /// Congestion control of our sockets; the system's own if `None`.
     pub congestion: Option<String>,
     /// How early before its time a thread of an open loop stops sleeping at most, to look again and again until then; `None`
-    /// leaves it to the machine ([`SPIN_DEFAULT`], or nothing where threads have no core of their own).
+    /// leaves it to the machine ([`SPIN_DEFAULT`], or nothing where threads have no core of their own). A closed loop has no
+    /// such time, and takes only [`SPIN_ALWAYS`] and zero.
     pub spin: Option<Duration>,
     /// A process whose CPU time, with its threads and children, is divided by the answered requests.
     pub target_pid: Option<u32>,

@@ -52,8 +52,8 @@ pub struct Setup {
     pub cores: Vec<usize>,
     /// Congestion control that was asked for.
     pub congestion: Option<String>,
-    /// How early waits of an open loop end at most, to be in time.
-    pub spin_ns: u64,
+    /// How early waits of an open loop end at most, to be in time; `None` if no wait sleeps.
+    pub spin_ns: Option<u64>,
 }
 
 /// The machine that ran it, as far as it says.

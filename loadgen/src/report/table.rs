@@ -230,7 +230,7 @@ fn generator_more(generator: &super::document::Generator) -> String {
     match (shares.is_empty(), spun.iter().any(|share| *share > 0.0)) {
         (true, _) => String::new(),
         (_, true) => {
-            format!("{shares} of a core, by thread, of it {} to be in time", percents(&mut spun.iter().copied()))
+            format!("{shares} of a core, by thread, of it {} spinning", percents(&mut spun.iter().copied()))
         }
         _ => format!("{shares} of a core, by thread"),
     }

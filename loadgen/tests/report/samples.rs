@@ -171,7 +171,7 @@ pub fn open(rate: f64, seconds: u64) -> RunRecord {
     run.record.connections.opened = 64;
     let (busy_ns, spun_ns) = (Some(duration_ns / 5), duration_ns / 20);
     run.threads = vec![ThreadCpu { busy_ns, spun_ns, awake_ns: duration_ns / 4, wall_ns: duration_ns }];
-    run.setup.spin_ns = 50_000;
+    run.setup.spin_ns = Some(50_000);
     run
 }
 

@@ -27,7 +27,8 @@ pub struct UringConfig {
     /// This ring's channel to the [`Launcher`](super::Launcher); without one no program is started.
     pub launcher: Option<OwnedFd>,
     /// How much earlier than asked a wait stops sleeping at most, to look again and again until it is time: for schedules that
-    /// are kept to a microsecond, at the price of that CPU time ([`Ring::spun`](crate::Ring::spun)). Zero only sleeps.
+    /// are kept to a microsecond, at the price of that CPU time ([`Ring::spun`](crate::Ring::spun)). Zero only sleeps;
+    /// [`Duration::MAX`] never does, whatever it waits for.
     pub spin: Duration,
 }
 

@@ -228,10 +228,9 @@ impl Ring for UringRing {
     fn wait(&mut self, until: Option<Deadline>, batch: &mut Batch) -> Result<(), RingLost> {
         self.provided.publish();
         let idle = self.ready.is_empty() && !self.queue.has_completions();
-        match until {
+        match until.unwrap_or(Deadline::NEVER) {
             _ if !idle => self.queue.enter(Limit::Now)?,
-            Some(until) if until != Deadline::NEVER => self.enter_until(until)?,
-            _ => self.queue.enter(Limit::Never)?,
+            until => self.enter_until(until)?,
         }
         self.reap(batch);
         self.read_clocks();

@@ -15,7 +15,7 @@ use crate::time::{Deadline, Instant};
 /// How early a wait ends, and what that costs.
 #[derive(Debug)]
 pub(super) struct Spin {
-    /// At most; zero is off.
+    /// At most; zero is off, and with [`Duration::MAX`] no wait sleeps.
     most: Duration,
     early: Duration,
     /// CPU time spent on looking so far.
@@ -34,7 +34,8 @@ impl Spin {
     }
 
     fn early(&self, until: Deadline) -> Deadline {
-        Deadline::at(Instant::from_nanos(until.nanos().saturating_sub(self.early.as_nanos() as u64)))
+        let early = u64::try_from(self.early.as_nanos()).unwrap_or(u64::MAX);
+        Deadline::at(Instant::from_nanos(until.nanos().saturating_sub(early)))
     }
 
     /// A wait was so much longer than it was asked to be.
@@ -49,10 +50,11 @@ impl UringRing {
     /// Submits everything and waits for one completion, no longer than `until`.
     #[inline]
     pub(super) fn enter_until(&mut self, until: Deadline) -> Result<(), RingLost> {
-        if !self.spin.most.is_zero() {
+        let is_endless = until == Deadline::NEVER;
+        if self.spin.most == Duration::MAX || !(is_endless || self.spin.most.is_zero()) {
             return self.spin_until(until);
         }
-        let limit = self.limit(until);
+        let limit = if is_endless { Limit::Never } else { self.limit(until) };
         self.queue.enter(limit)
     }
 
@@ -69,8 +71,12 @@ impl UringRing {
             self.spin.learn(woken.since(Instant::from_nanos(early.nanos())));
         }
         let mut now = woken;
-        while !until.passed(now) && !self.queue.has_completions() {
+        while !until.passed(now) {
             self.queue.enter(Limit::Now)?;
+            // A look that finds something has received it: that is work.
+            if self.queue.has_completions() {
+                return Ok(());
+            }
             let looked = clock::now();
             self.spin.spun += looked.since(now).min(LOOK_MAX);
             now = looked;
@@ -104,7 +110,7 @@ mod tests {
     /// The end of a wait is never before its time, whether it was spun for or not, and a spun one says what it took.
     #[test]
     fn a_wait_ends_when_its_time_has_come() {
-        for most in [Duration::ZERO, MOST] {
+        for most in [Duration::ZERO, MOST, Duration::MAX] {
             let limits = RingLimits { token_slots: 1, ..RingLimits::SERVER };
             let config = UringConfig { spin: most, ..UringConfig::new(limits) };
             let mut ring = UringRing::new(config).expect("io_uring");
@@ -115,6 +121,9 @@ mod tests {
                 assert!(until.passed(ring.now()) && batch.drain().next().is_none(), "{wait_us}");
             }
             assert_eq!(ring.spun() > Duration::ZERO, most > Duration::ZERO);
+            // One without an end, too, ends with what comes.
+            ring.waker().wake();
+            ring.wait(None, &mut batch).expect("the ring is not lost");
         }
     }
 }

@@ -103,7 +103,7 @@ impl Config {
             duration_s: seconds(setup.duration_ns),
             cores: setup.cores.clone(),
             congestion: setup.congestion.clone(),
-            spin_us: micros(setup.spin_ns),
+            spin_us: setup.spin_ns.map(micros),
             seed: setup.seed,
             weights: setup.urls.iter().map(|&(_, weight)| weight).collect(),
             options: setup.options.iter().map(option).collect(),

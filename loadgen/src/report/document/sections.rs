@@ -43,9 +43,9 @@ pub struct Config {
     pub cores: Vec<usize>,
     /// As asked for.
     pub congestion: Option<String>,
-    /// How early waits for the schedule end at most, to be in time; 0 where they only sleep.
-    #[serde(default)]
-    pub spin_us: f64,
+    /// How early waits for the schedule end at most, to be in time; 0 where they only sleep, `None` where no wait does.
+    #[serde(default = "asleep")]
+    pub spin_us: Option<f64>,
     /// Of everything random.
     pub seed: u64,
     /// Weights of `urls` of the run, when there are several.
@@ -326,6 +326,12 @@ pub struct Part {
     pub verdict: String,
     /// Where it ran.
     pub host: Host,
+}
+
+/// `spin_us` of documents that do not have it yet.
+#[expect(clippy::unnecessary_wraps, reason = "the type of the field")]
+fn asleep() -> Option<f64> {
+    Some(0.0)
 }
 
 impl Errors {
